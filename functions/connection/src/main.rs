@@ -1,0 +1,29 @@
+//! `GET /status`, `POST /test-connection`, and the clean-up of connections that nobody confirmed.
+
+use connection::{Manage, router};
+use platform::bootstrap::{self, Platform};
+use platform::config::Intuit;
+use platform::{Result, telemetry};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let manage = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    let sweeper = manage.clone();
+    bootstrap::run_both(router(manage), async move |_| sweeper.drop_unconfirmed().await).await
+}
+
+async fn load() -> Result<Manage> {
+    let platform = Platform::load().await?;
+    let intuit = Intuit::from_env()?;
+    Ok(Manage {
+        connections: platform.connections(),
+        settings: platform.settings(),
+        quickbooks: platform.quickbooks(&intuit)?,
+        pace: platform.interactive_pace(),
+        secrets: platform.secrets()?,
+        oauth: platform.oauth(&intuit),
+        audit: platform.audit(),
+        clock: platform.clock,
+    })
+}

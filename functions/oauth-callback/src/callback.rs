@@ -1,0 +1,192 @@
+//! `GET /callback`: Intuit sends the browser back with a code, or with an error.
+//!
+//! The state is burned in one conditional delete, only by the browser that it was made for; otherwise
+//! the code is not exchanged. A code is exchanged once and never again, whatever happens: a second
+//! exchange may revoke what the first one gave.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use domain::ids::RealmId;
+use jiff::Timestamp;
+use platform::audit::{Action, Entry};
+use platform::connections::{Connection, ConnectionStatus};
+use platform::give_back::give_back;
+use platform::http::{BASE, public_url, query_value};
+use platform::oauth_states::{Asked, Burned, COOKIE};
+use platform::outcome_page::Reason;
+use platform::problem::Problem;
+use platform::secrets::TokenSet;
+use quickbooks::{OAuthError, Session};
+use secrecy::SecretString;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::Callback;
+
+/// Answers with a redirect to the configured page, or with JSON to a caller that asks for it.
+pub async fn callback(
+    State(callback): State<Callback>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let wants_json = parts
+        .headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("application/json"));
+    let mut response = match connect(&callback, &parts).await? {
+        Ok(connection) if wants_json => {
+            Json(json!({ "success": true, "realmId": connection.realm })).into_response()
+        }
+        Ok(connection) => callback.pages.success(connection.company.as_ref()),
+        Err(reason) if wants_json => {
+            Problem::new(reason.status(), reason.code(), "Not connected", reason.sentence())
+                .into_response()
+        }
+        Err(reason) => callback.pages.failure(reason),
+    };
+    let forget =
+        format!("{COOKIE}=; Path={BASE}/callback; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
+    if let Ok(forget) = HeaderValue::from_str(&forget) {
+        response.headers_mut().insert(header::SET_COOKIE, forget);
+    }
+    Ok(response)
+}
+
+async fn connect(
+    callback: &Callback,
+    parts: &Parts,
+) -> Result<Result<Connection, Reason>, Problem> {
+    let now = callback.clock.now().await;
+    let Some(state) = query_value(parts, "state") else { return Ok(Err(Reason::LinkUnknown)) };
+    let asked = match callback.states.burn_state(&state, &cookie(parts), now).await? {
+        Burned::Valid(asked) => asked,
+        Burned::Expired(_) => return Ok(Err(Reason::LinkExpired)),
+        Burned::Unknown => return Ok(Err(Reason::LinkUnknown)),
+        Burned::OtherBrowser => return Ok(Err(Reason::OtherBrowser)),
+    };
+    let outcome = authorize(callback, parts, &asked, now).await?;
+    let entry = match &outcome {
+        Ok(connection) => Entry::success(&asked.company, Action::ConnectAuthorized, &asked.user)
+            .record(connection.realm.to_string()),
+        Err(reason) => {
+            Entry::failure(&asked.company, Action::ConnectRefused, &asked.user, reason.code())
+        }
+    };
+    callback.audit.write(&[entry], now).await?;
+    Ok(outcome)
+}
+
+async fn authorize(
+    callback: &Callback,
+    parts: &Parts,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<Result<Connection, Reason>, Problem> {
+    if let Some(error) = query_value(parts, "error") {
+        return Ok(Err(if error == "access_denied" {
+            Reason::AccessDenied
+        } else {
+            Reason::IntuitError
+        }));
+    }
+    let realm: Option<RealmId> = query_value(parts, "realmId").and_then(|realm| realm.parse().ok());
+    let (Some(code), Some(realm)) =
+        (query_value(parts, "code").filter(|code| !code.is_empty()), realm)
+    else {
+        return Ok(Err(Reason::MissingCode));
+    };
+    let live = callback.connections.get(&asked.company).await?;
+    if live.as_ref().is_some_and(|live| live.realm != realm) {
+        return Ok(Err(Reason::OtherRealm));
+    }
+    let owner = callback.connections.company_of(callback.environment, &realm).await?;
+    if owner.is_some_and(|owner| owner != asked.company) {
+        return Ok(Err(Reason::RealmTaken));
+    }
+
+    let app = callback.secrets.app().await?;
+    let redirect = format!("{}{BASE}/callback", public_url(parts)?);
+    let grant = match callback.oauth.exchange(&app, &SecretString::from(code), &redirect).await {
+        Ok(grant) => grant,
+        Err(OAuthError::InvalidGrant { .. }) => return Ok(Err(Reason::CodeUsed)),
+        Err(OAuthError::InvalidClient | OAuthError::Refused { .. }) => {
+            tracing::error!(company = %asked.company, "Intuit refuses the app's credentials or redirect address");
+            return Ok(Err(Reason::IntuitError));
+        }
+        Err(_) => return Ok(Err(Reason::IntuitUnavailable)),
+    };
+    let tokens = TokenSet::from_grant(&grant, now);
+    let session = Session { realm: realm.to_string(), access_token: tokens.access.clone() };
+    let proven = match callback.quickbooks.company_info(&session).await {
+        Ok(info) => callback.quickbooks.preferences(&session).await.map(|_| info),
+        Err(error) => Err(error),
+    };
+    let info = match proven {
+        Ok(info) => info,
+        Err(error) => {
+            tracing::warn!(company = %asked.company, realm = %realm, %error, "a new access does not work");
+            if live.is_none()
+                && let Err(error) = callback.oauth.revoke(&app, &tokens.refresh).await
+            {
+                tracing::warn!(company = %asked.company, %error, "could not revoke it");
+            }
+            return Ok(Err(Reason::AccessNotProven));
+        }
+    };
+
+    let connection_id = Uuid::new_v4().to_string();
+    let secret = callback.secrets.name(&asked.company, &connection_id);
+    let version_id = Uuid::new_v4().to_string();
+    callback.secrets.create(&secret, &asked.company).await?;
+    callback.secrets.put(&secret, &version_id, 0, &tokens).await?;
+    let connection = Connection {
+        id: String::new(),
+        company: asked.company.clone(),
+        connection_id,
+        realm,
+        environment: callback.environment,
+        company_name: info.company_name,
+        company_time_zone: info.time_zone,
+        status: ConnectionStatus::Unconfirmed,
+        secret,
+        version_id,
+        access_expires_at: tokens.expiries.access.as_millisecond(),
+        refresh_expires_at: tokens.expiries.refresh.as_millisecond(),
+        hard_expires_at: tokens.expiries.hard.map(Timestamp::as_millisecond),
+        refreshed_at: now.as_millisecond(),
+        last_refresh_result: "ok".to_owned(),
+        connected_by: asked.user.clone(),
+        connected_at: now.as_millisecond(),
+        confirm_by: None,
+        confirm_shard: None,
+        refresh_owner: None,
+        refresh_until: None,
+        refresh_fence: 0,
+        promised_version: None,
+    }
+    .waiting(now);
+    if let Some(replaced) = callback.connections.put_unconfirmed(&connection).await? {
+        // The new one is to the same realm or the company has none live; either way the tokens of the
+        // replaced one are of no use to anybody.
+        give_back(&replaced, Some(&connection), &callback.secrets, &callback.oauth).await?;
+    }
+    Ok(Ok(connection))
+}
+
+/// The browser's cookie, or nothing, which matches no state.
+fn cookie(parts: &Parts) -> String {
+    parts
+        .headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value.to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! `POST /connect/confirm`: the user who asked says that the connection is theirs. Only then is it live.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::work::Lane;
+use jiff::Timestamp;
+use platform::audit::{Action, Entry};
+use platform::bus::{ConnectionChange, Event};
+use platform::caller::{Caller, Permission};
+use platform::companies::CompanyState;
+use platform::connections::Connection;
+use platform::documents::Saved;
+use platform::give_back::give_back;
+use platform::http::JsonBody;
+use platform::keys::Task;
+use platform::outcome_page::Reason;
+use platform::problem::Problem;
+use platform::work::NewWork;
+use quickbooks::Entity;
+use serde::Serialize;
+
+use crate::Callback;
+
+/// What is read from QuickBooks when a company connects.
+const FIRST_IMPORT: [Entity; 4] = [Entity::Employee, Entity::Customer, Entity::Item, Entity::Class];
+
+/// The answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confirmed {
+    success: bool,
+    realm_id: String,
+    company_name: String,
+}
+
+/// Makes the waiting connection live, imports names, and lets waiting work run.
+pub async fn confirm(
+    State(callback): State<Callback>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<Json<Confirmed>, Problem> {
+    let company = body.company()?;
+    caller.may(Permission::Administer, &company)?;
+    let now = callback.clock.now().await;
+    let Some(waiting) = callback.connections.unconfirmed(&company).await? else {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "nothing-to-confirm",
+            "Nothing waits for confirmation",
+            "Connect to QuickBooks first, then confirm within ten minutes.",
+        ));
+    };
+    if waiting.connected_by != caller.subject {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "asked-by-somebody-else",
+            "Somebody else asked for this connection",
+            "Only the user who began to connect can confirm it. Begin again yourself if you want to connect.",
+        ));
+    }
+    let before = callback.connections.get(&company).await?;
+    if waiting.confirm_by.is_none_or(|by| by <= now.as_millisecond()) {
+        discard(&callback, &waiting, before.as_ref()).await?;
+        return Err(Problem::new(
+            StatusCode::GONE,
+            "confirmation-too-late",
+            "The time for confirming is over",
+            "A connection is confirmed within ten minutes. Connect again.",
+        ));
+    }
+    if !callback.connections.confirm(&waiting, now).await? {
+        let reason = if before.as_ref().is_some_and(|live| live.realm != waiting.realm) {
+            Reason::OtherRealm
+        } else {
+            Reason::RealmTaken
+        };
+        discard(&callback, &waiting, before.as_ref()).await?;
+        return Err(Problem::new(
+            reason.status(),
+            reason.code(),
+            "Not connected",
+            reason.sentence(),
+        ));
+    }
+    if let Some(before) = before
+        && before.connection_id != waiting.connection_id
+    {
+        give_back(&before, Some(&waiting), &callback.secrets, &callback.oauth).await?;
+    }
+    go_live(&callback, &waiting, &caller, now).await?;
+    Ok(Json(Confirmed {
+        success: true,
+        realm_id: waiting.realm.to_string(),
+        company_name: waiting.company_name,
+    }))
+}
+
+async fn go_live(
+    callback: &Callback,
+    connection: &Connection,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let company = &connection.company;
+    let settings = callback.settings.current(company).await?;
+    if settings.document.time_zone.is_none()
+        && let Some(zone) = &connection.company_time_zone
+        && domain::settings::time_zone(zone).is_some()
+    {
+        let mut proposed = settings.document.clone();
+        proposed.time_zone = Some(zone.clone());
+        let saved =
+            callback.settings.save(company, settings.version, &proposed, "QuickBooks", now).await?;
+        if saved == Saved::Conflict {
+            tracing::info!(company = %company, "settings changed while connecting; the time zone is not proposed");
+        }
+    }
+    let state = if settings.document.live_sync { CompanyState::Live } else { CompanyState::Inward };
+    let mut work: Vec<NewWork> = FIRST_IMPORT
+        .into_iter()
+        .map(|entity| NewWork {
+            company: company.clone(),
+            lane: Lane::Normal,
+            task: Task::Import(entity),
+            due: now,
+            job: None,
+        })
+        .collect();
+    if state == CompanyState::Live {
+        work.push(NewWork { task: Task::CatchUp, ..work[0].clone() });
+    }
+    callback.work.add(&work).await?;
+    if callback.companies.set_state(company, state, now).await? {
+        callback.doorbell.ring(company, Lane::Normal).await?;
+    }
+    let entry = Entry::success(company, Action::Connected, &caller.subject)
+        .record(connection.realm.to_string());
+    callback.audit.write(&[entry], now).await?;
+    callback
+        .bus
+        .publish(&[Event::Connection {
+            company_id: company.clone(),
+            realm_id: connection.realm.to_string(),
+            change: ConnectionChange::Connected,
+            at: now,
+        }])
+        .await?;
+    Ok(())
+}
+
+async fn discard(
+    callback: &Callback,
+    waiting: &Connection,
+    live: Option<&Connection>,
+) -> Result<(), Problem> {
+    if callback.connections.remove_unconfirmed(waiting).await? {
+        give_back(waiting, live, &callback.secrets, &callback.oauth).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! `GET /callback` and `POST /connect/confirm`: burn the state, exchange the code, store, prove,
+//! redirect; go live when the asking user confirms.
+
+use oauth_callback::{Callback, router};
+use platform::bootstrap::{self, Platform};
+use platform::config::Intuit;
+use platform::outcome_page::OutcomePages;
+use platform::{Result, telemetry};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::start();
+    let callback = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    bootstrap::run_http(router(callback)).await
+}
+
+async fn load() -> Result<Callback> {
+    let platform = Platform::load().await?;
+    let intuit = Intuit::from_env()?;
+    Ok(Callback {
+        states: platform.oauth_states(),
+        connections: platform.connections(),
+        secrets: platform.secrets()?,
+        oauth: platform.oauth(&intuit),
+        quickbooks: platform.quickbooks_client(&intuit),
+        environment: intuit.environment,
+        settings: platform.settings(),
+        companies: platform.companies(),
+        work: platform.work(),
+        doorbell: platform.doorbell()?,
+        bus: platform.bus()?,
+        audit: platform.audit(),
+        pages: OutcomePages::from_env()?,
+        clock: platform.clock,
+    })
+}

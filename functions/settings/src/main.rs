@@ -1,0 +1,25 @@
+//! `GET` and `PUT /settings`.
+
+use platform::bootstrap::{self, Platform};
+use platform::{Result, telemetry};
+use settings::{SettingsApi, router};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::start();
+    let api = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    bootstrap::run_http(router(api)).await
+}
+
+async fn load() -> Result<SettingsApi> {
+    let platform = Platform::load().await?;
+    Ok(SettingsApi {
+        settings: platform.settings(),
+        connections: platform.connections(),
+        companies: platform.companies(),
+        work: platform.work(),
+        doorbell: platform.doorbell()?,
+        audit: platform.audit(),
+        clock: platform.clock,
+    })
+}

@@ -1,0 +1,291 @@
+//! Sends whose outcome is not known, settled before anything newer goes out for the same records.
+//!
+//! The stored body goes again with its stored `requestid`: QuickBooks answers with the original. Where
+//! that says nothing certain, or is too old to be trusted, what QuickBooks has is **looked up**: one
+//! query over everything created since the first send, matched by our marker, else by the fields sent.
+
+use domain::settle::{COMMIT_WINDOW, REPLAY_WINDOW};
+use domain::time_activity::{TimeActivityBody, differences, marker_at_end};
+use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use platform::Result;
+use platform::access::AccessError;
+use platform::journal::{Entry, JournalItem, Operation};
+use platform::records::TimecardRecord;
+use platform::work::{DeadReason, WorkItem};
+use quickbooks::{Entity, KeysetPages};
+use serde_json::Value;
+
+use crate::conclude::{Conclusions, timecard_id};
+use crate::drain::Drain;
+use crate::send::Answer;
+
+/// Clocks of ours and of QuickBooks may differ by this much.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// A replay starts no later than this after settling began.
+const SEND_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+/// Replays under way at once; the pacer decides when each starts.
+const AT_ONCE: usize = 40;
+
+/// What looking up came to.
+enum Found {
+    /// It is there, once.
+    One(Value),
+    /// It is not there.
+    None,
+    /// Several could be it.
+    Several,
+    /// QuickBooks could not be asked.
+    Later(String),
+}
+
+impl Drain<'_> {
+    /// Settles what is due of the company's open sends, and remembers which records wait.
+    pub async fn settle(&mut self) -> Result<()> {
+        if self.state != platform::companies::CompanyState::Live {
+            return Ok(());
+        }
+        self.unsettled.clear();
+        self.parked.clear();
+        for journal in self.worker.journal.open(&self.company).await? {
+            self.settle_item(journal).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_item(&mut self, journal: JournalItem) -> Result<()> {
+        let now = self.worker.clock.now().await;
+        let send_by = now + SEND_WITHIN;
+        let (due, waiting): (Vec<Entry>, Vec<Entry>) = journal
+            .entries
+            .iter()
+            .cloned()
+            .map(|entry| with_time(entry, journal.send_by))
+            .partition(|entry| {
+                !entry.parked && entry.resend_at.is_some_and(|at| at <= now.as_millisecond())
+            });
+        if due.is_empty() {
+            for entry in waiting {
+                if entry.parked {
+                    self.parked.insert(entry.record.clone());
+                } else if let Some(at) = entry.resend_at {
+                    self.due_at(time(at)?);
+                }
+                self.unsettled.insert(entry.record);
+            }
+            return Ok(());
+        }
+        let mut conclusions = Conclusions::default();
+        for entry in waiting {
+            conclusions.keep(entry);
+        }
+        let keys: Vec<String> = due.iter().map(|entry| entry.work_item.clone()).collect();
+        let items = self.worker.work.items(&self.company, &keys).await?;
+        let ids: Vec<_> = due.iter().filter_map(|entry| timecard_id(&entry.record)).collect();
+        let records = self.worker.records.timecards(&self.company, &ids).await?;
+        let item_of = |entry: &Entry| -> Option<WorkItem> {
+            items.iter().find(|item| item.key == entry.work_item && item.seq == entry.seq).cloned()
+        };
+        let record_of = |entry: &Entry| -> Option<&TimecardRecord> {
+            timecard_id(&entry.record).and_then(|id| records.get(&id))
+        };
+
+        let (look_ups, replays): (Vec<Entry>, Vec<Entry>) = due
+            .into_iter()
+            .partition(|entry| entry.look_up || now.duration_since(first_sent(entry)) > window());
+        let this: &Self = self;
+        let (alone, together): (Vec<Entry>, Vec<Entry>) =
+            replays.into_iter().partition(|entry| entry.crashes >= domain::retry::CRASHES_ALONE);
+        let mut answers: Vec<(Entry, Answer)> = futures::stream::iter(together)
+            .map(|entry| async move {
+                let answer = this.send(&entry, send_by, false).await;
+                (entry, answer)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for entry in alone {
+            let answer = this.send(&entry, send_by, false).await;
+            answers.push((entry, answer));
+        }
+        for (entry, answer) in answers {
+            match record_of(&entry) {
+                Some(record) => {
+                    let item = item_of(&entry);
+                    conclusions.answered(this, item, record, entry, answer);
+                }
+                // The record was erased with its company; its send has no owner any more.
+                None => {
+                    tracing::warn!(company = %self.company, record = %entry.record, "a settled send has no record")
+                }
+            }
+        }
+        if !look_ups.is_empty() {
+            let candidates = this.candidates(&look_ups).await?;
+            for entry in look_ups {
+                let Some(record) = record_of(&entry) else { continue };
+                let found = match &candidates {
+                    Ok(candidates) => this.find(&entry, candidates).await?,
+                    Err(reason) => Found::Later(reason.clone()),
+                };
+                let item = item_of(&entry);
+                looked_up(this, &mut conclusions, item, record, entry, found, now);
+            }
+        }
+        conclusions.write_down(self, Some(journal)).await
+    }
+
+    /// Everything created since the first of these sends: one paged query for all of them.
+    async fn candidates(&self, entries: &[Entry]) -> Result<Result<Vec<Value>, String>> {
+        let since = entries.iter().map(first_sent).min().unwrap_or(Timestamp::UNIX_EPOCH) - SKEW;
+        let mut pages = KeysetPages::created_since(Entity::TimeActivity, since);
+        let mut found = Vec::new();
+        while let Some(statement) = pages.next_statement() {
+            let permit = self.pacer.permit().await;
+            let page = self
+                .worker
+                .quickbooks
+                .call(&self.company, async |client, session| {
+                    client.query(session, &statement).await
+                })
+                .await;
+            drop(permit);
+            match page {
+                Ok(page) => match pages.accept(page.entities) {
+                    Ok(fresh) => found.extend(fresh),
+                    Err(error) => return Ok(Err(error.to_string())),
+                },
+                Err(AccessError::Token(platform::tokens::TokenError::Platform(error))) => {
+                    return Err(error);
+                }
+                Err(error) => return Ok(Err(error.to_string())),
+            }
+        }
+        Ok(Ok(found))
+    }
+
+    /// The candidate that is this record's, by our marker, else by exactly the fields sent. One that
+    /// belongs to another record is never it.
+    async fn find(&self, entry: &Entry, candidates: &[Value]) -> Result<Found> {
+        let Ok(sent) = serde_json::from_str::<TimeActivityBody>(&entry.body) else {
+            return Ok(Found::Several);
+        };
+        let sent_id = serde_json::from_str::<Value>(&entry.body)
+            .ok()
+            .and_then(|body| body.get("Id").and_then(Value::as_str).map(str::to_owned));
+        let marker = sent.description.as_deref().and_then(marker_at_end);
+        let mut matching = Vec::new();
+        for candidate in candidates {
+            let id = candidate.get("Id").and_then(Value::as_str).unwrap_or_default();
+            let description =
+                candidate.get("Description").and_then(Value::as_str).unwrap_or_default();
+            let matches = match (&entry.operation, marker) {
+                (Operation::Update, _) => {
+                    sent_id.as_deref() == Some(id) && differences(&sent, candidate).is_empty()
+                }
+                (Operation::Create, Some(marker)) => marker_at_end(description) == Some(marker),
+                (Operation::Create, None) => {
+                    description == sent.description.as_deref().unwrap_or_default()
+                        && differences(&sent, candidate).is_empty()
+                }
+            };
+            if matches {
+                let owner = self.worker.records.owner(&self.company, id).await?;
+                if owner.is_none_or(|owner| owner == entry.record) {
+                    matching.push(candidate);
+                }
+            }
+        }
+        Ok(match matching.as_slice() {
+            [] => Found::None,
+            [one] => Found::One((*one).clone()),
+            _ => Found::Several,
+        })
+    }
+
+    /// Somebody asks for records whose open send was given up: settle them now.
+    pub async fn unpark(&mut self, ids: &[domain::ids::TimecardId]) -> Result<()> {
+        let now = self.worker.clock.now().await;
+        for mut journal in self.worker.journal.open(&self.company).await? {
+            let mut changed = false;
+            for entry in &mut journal.entries {
+                let asked = timecard_id(&entry.record).is_some_and(|id| ids.contains(&id));
+                if entry.parked && asked {
+                    entry.parked = false;
+                    entry.attempts = 0;
+                    entry.crashes = 0;
+                    let at = entry.resend_at.unwrap_or_default().max(now.as_millisecond());
+                    entry.resend_at = Some(at);
+                    changed = true;
+                }
+            }
+            if changed {
+                self.worker.journal.keep_open(&self.company, &journal).await?;
+            }
+        }
+        self.due_at(now);
+        self.settle().await
+    }
+}
+
+fn looked_up(
+    drain: &Drain<'_>,
+    conclusions: &mut Conclusions,
+    item: Option<WorkItem>,
+    record: &TimecardRecord,
+    entry: Entry,
+    found: Found,
+    now: Timestamp,
+) {
+    let answer = match found {
+        Found::One(stored) => Answer::Stored(stored),
+        Found::None => Answer::Anew {
+            due: Some(now),
+            counts: false,
+            reason: "it is not in QuickBooks; it is sent anew".to_owned(),
+        },
+        Found::Later(reason) => Answer::Open {
+            resend_at: domain::retry::next_attempt(entry.attempts + 1, now, rand::random())
+                .unwrap_or(now),
+            counts: true,
+            look_up: true,
+            reason,
+        },
+        Found::Several => {
+            let error = domain::problem::FieldError {
+                field: "quickBooks".to_owned(),
+                code: "ambiguous".to_owned(),
+                message: "QuickBooks has several times that could be this timecard's.".to_owned(),
+                fix:
+                    "Look them up in QuickBooks and keep the right one; then dismiss this message."
+                        .to_owned(),
+            };
+            conclusions.park(item, record, entry, DeadReason::Ambiguous, error);
+            return;
+        }
+    };
+    conclusions.answered(drain, item, record, entry, answer);
+}
+
+/// An entry that nothing was noted on since its journal was written may have been sent until `send_by`,
+/// and may commit for a while after.
+fn with_time(mut entry: Entry, send_by: Timestamp) -> Entry {
+    if entry.resend_at.is_none() {
+        let wait = SignedDuration::try_from(COMMIT_WINDOW).unwrap_or(SignedDuration::ZERO);
+        entry.resend_at = Some((send_by + wait).as_millisecond());
+    }
+    entry
+}
+
+fn first_sent(entry: &Entry) -> Timestamp {
+    Timestamp::from_millisecond(entry.first_sent_at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn window() -> SignedDuration {
+    SignedDuration::try_from(REPLAY_WINDOW).unwrap_or(SignedDuration::MAX)
+}
+
+fn time(ms: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(ms)
+        .map_err(|error| platform::Error::unreadable("a journal entry's time", error))
+}

@@ -1,0 +1,35 @@
+"""Brings the whole stack up, and always takes it down again."""
+
+from contextlib import contextmanager
+
+from local import build, deploy, services
+from local.environment import LOCAL, STACK_FILE
+from local.processes import Processes, check_ports
+from local.progress import step
+
+
+def build_all():
+    """Builds functions, sandbox and proxy; the compiler shows its own progress."""
+    with step("Build the functions (the first time takes some minutes)"):
+        build.functions()
+    with step("Build the QuickBooks sandbox and the proxy"):
+        build.tools()
+
+
+@contextmanager
+def running():
+    """The deployed stack as `(stack, processes)`; `.local/stack.json` exists while it is up."""
+    LOCAL.mkdir(exist_ok=True)
+    check_ports(services.PORTS)
+    processes = Processes()
+    try:
+        with step("Start the emulated AWS, the QuickBooks sandbox and the proxy"):
+            services.start(processes)
+        with step("Deploy template.yaml with sam deploy"):
+            deploy.sam_deploy()
+            stack = deploy.describe(deploy.complete())
+            deploy.put_app_credentials(stack)
+        yield stack, processes
+    finally:
+        STACK_FILE.unlink(missing_ok=True)
+        processes.stop()

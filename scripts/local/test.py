@@ -1,0 +1,82 @@
+"""scripts/test: every check and test, cheapest first."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+
+from local import glibc, rie, services
+from local.environment import LOCAL, ROOT, Failed
+from local.processes import check_ports
+from local.progress import step, summary
+from local.stack import build_all, running
+
+SHELL = ["scripts/dev", "scripts/test", "scripts/prepare", ".ci/run"]
+
+
+def run(title, *command):
+    """One step that is a command."""
+    with step(title):
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+            raise Failed(f"{title}: failed, see above.")
+
+
+def static_checks():
+    """What needs no compiler, then what needs only the compiler."""
+    run("Formatting", "cargo", "fmt", "--check")
+    run("shellcheck", "shellcheck", "--external-sources", *SHELL)
+    run("sam validate --lint", "sam", "validate", "--lint", "--template-file", "template.yaml")
+    run("Tests of the scripts", sys.executable, "-m", "unittest", "discover", "--start-directory",
+        "scripts/local/tests", "--top-level-directory", "scripts")  # fmt: skip
+    run("The demo's data is what its generator writes",
+        sys.executable, "events/demo/generate.py", "--check")  # fmt: skip
+    run("clippy", "cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings")
+
+
+def unit_tests(extra):
+    """Tests that need no stack: of the crates, the sandbox, and the proxy."""
+    run("Unit and sandbox tests",
+        "cargo", "test", "--workspace", "--exclude", "stack-tests", "--", *extra)  # fmt: skip
+    run("Proxy tests", "cargo", "test", "--package", "stack-tests", "--lib", "--test", "proxy")
+
+
+def stack_tests(extra):
+    """Deploys once; the tests find the stack by `.local/stack.json`."""
+    build_all()
+    with step("Newest glibc symbol"):
+        glibc.check()
+    with running():
+        with step("Sample events in the Lambda runtime interface emulator"):
+            rie.check()
+        run("Stack tests", "cargo", "test", "--package", "stack-tests", "--test", "stack",
+            "--", "--test-threads", os.environ.get("STACK_TEST_THREADS", "4"), *extra)  # fmt: skip
+
+
+def main():
+    """Runs all steps; the first failure ends the run."""
+    parser = argparse.ArgumentParser(prog="scripts/test")
+    parser.add_argument("--full", action="store_true", help="run also the tests that take long")
+    options = parser.parse_args()
+    extra = ["--include-ignored"] if options.full else []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    LOCAL.mkdir(exist_ok=True)
+    try:
+        check_ports(services.PORTS)
+        static_checks()
+        unit_tests(extra)
+        stack_tests(extra)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except Failed as failure:
+        print(f"\n{failure}\n", file=sys.stderr)
+        summary()
+        return 1
+    print("\nAll passed.")
+    summary()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

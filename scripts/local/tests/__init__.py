@@ -1,0 +1,1 @@
+"""Tests of what the local stack's scripts judge and translate."""

@@ -1,0 +1,55 @@
+"""What is read from the template must be read whole, or refused."""
+
+import unittest
+
+from local import grants, permissions, routes
+
+
+class Resolve(unittest.TestCase):
+    """Intrinsic functions in an API body."""
+
+    names = {"AWS::Region": "us-east-1", "Worker.Arn": "arn:worker", "Issuer": "http://issuer"}
+
+    def test_refs_and_subs_become_text(self):
+        body = {"uri": {"Fn::Sub": "${AWS::Region}/${Worker.Arn}/x"}, "issuer": [{"Ref": "Issuer"}]}
+        self.assertEqual(
+            routes._resolve(body, self.names),
+            {"uri": "us-east-1/arn:worker/x", "issuer": ["http://issuer"]},
+        )
+
+    def test_what_cannot_be_resolved_is_refused(self):
+        for unknown in ({"Fn::If": ["C", 1, 2]}, {"Fn::Sub": "${Missing.Arn}"}):
+            with self.assertRaises(routes.UnsupportedTemplate):
+                routes._resolve({"key": unknown}, self.names)
+
+
+class GrantsPartiql(unittest.TestCase):
+    """Which policies get the emulator's own permission."""
+
+    def grants(self, *statements):
+        return permissions._grants_partiql({"Statement": list(statements)})
+
+    def test_only_an_allowed_partiql_action_counts(self):
+        allow = {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:PartiQLUpdate"]}
+        self.assertTrue(self.grants(allow))
+        self.assertFalse(self.grants(allow | {"Effect": "Deny"}))
+        self.assertFalse(self.grants({"Effect": "Allow", "Action": "dynamodb:PutItem"}))
+
+
+class ResourceName(unittest.TestCase):
+    """ARNs in the words of the proxy's log."""
+
+    def test_each_kind_of_resource_is_named_as_in_the_log(self):
+        names = {
+            "arn:aws:dynamodb:us-east-1:000000000000:table/W/index/Due": "table/W/index/Due",
+            "arn:aws:sqs:us-east-1:000000000000:Bell": "queue/Bell",
+            "arn:aws:secretsmanager:us-east-1:000000000000:secret:qb/c/*": "secret/qb/c/*",
+            "arn:aws:events:us-east-1:000000000000:event-bus/b": "event-bus/b",
+            "*": "*",
+        }
+        for arn, name in names.items():
+            self.assertEqual(grants.resource_name(arn), name)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+//! Calls to QuickBooks on behalf of a company: token, one refresh after a 401, and what to do when
+//! Intuit takes the access away.
+
+use domain::ids::CompanyId;
+use quickbooks::{CallError, Client, Session};
+
+use crate::audit::{Action, AuditLog, Entry};
+use crate::bus::{Bus, ConnectionChange, Event};
+use crate::clock::Clock;
+use crate::companies::{Companies, CompanyState};
+use crate::connections::{Connection, Connections};
+use crate::error::Error;
+use crate::tokens::{TokenError, TokenProvider};
+
+/// Why a call on behalf of a company did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// There is no access token; nothing was sent.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// QuickBooks' answer, or the lack of one.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl From<Error> for AccessError {
+    fn from(error: Error) -> Self {
+        Self::Token(error.into())
+    }
+}
+
+/// Access to QuickBooks for any company.
+#[derive(Clone)]
+pub struct QuickBooks {
+    tokens: TokenProvider,
+    client: Client,
+    connections: Connections,
+    companies: Companies,
+    bus: Bus,
+    audit: AuditLog,
+    clock: Clock,
+}
+
+impl QuickBooks {
+    /// Puts the parts together.
+    pub fn new(
+        tokens: TokenProvider,
+        client: Client,
+        connections: Connections,
+        companies: Companies,
+        bus: Bus,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> Self {
+        Self { tokens, client, connections, companies, bus, audit, clock }
+    }
+
+    /// Makes a call; after a 401 refreshes the token once and makes it once more, with the very same
+    /// request. Whatever `call` captures must therefore not change between the two.
+    pub async fn call<T, F>(&self, company: &CompanyId, call: F) -> Result<T, AccessError>
+    where
+        F: AsyncFn(&Client, &Session) -> Result<T, CallError>,
+    {
+        let access = self.access(company).await?;
+        let error = match call(&self.client, &access.session).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        match error {
+            CallError::TokenRefused(_) => {}
+            CallError::ReconnectNeeded(fault) => {
+                self.reconnect_required(&access.connection, &fault.to_string()).await?;
+                return Err(CallError::ReconnectNeeded(fault).into());
+            }
+            other => return Err(other.into()),
+        }
+        let access = match self.tokens.after_refusal(company, &access).await {
+            Err(error @ TokenError::ReconnectRequired) => {
+                self.announce(&access.connection, "Intuit refuses the refresh token").await?;
+                return Err(error.into());
+            }
+            other => other?,
+        };
+        Ok(call(&self.client, &access.session).await?)
+    }
+
+    async fn access(&self, company: &CompanyId) -> Result<crate::tokens::Access, AccessError> {
+        match self.tokens.access(company).await {
+            Err(TokenError::ReconnectRequired) => {
+                if let Some(connection) = self.connections.get(company).await?
+                    && self.companies.state(company).await? != CompanyState::Paused
+                {
+                    self.announce(&connection, &connection.last_refresh_result).await?;
+                }
+                Err(TokenError::ReconnectRequired.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Intuit has taken the access away: work waits, the admin connects again.
+    async fn reconnect_required(
+        &self,
+        connection: &Connection,
+        reason: &str,
+    ) -> Result<(), AccessError> {
+        if self.connections.require_reconnect(connection, reason).await? {
+            self.announce(connection, reason).await?;
+        }
+        Ok(())
+    }
+
+    async fn announce(&self, connection: &Connection, reason: &str) -> Result<(), AccessError> {
+        let now = self.clock.now().await;
+        let company = &connection.company;
+        self.companies.set_state(company, CompanyState::Paused, now).await?;
+        let entry = Entry::failure(company, Action::TokenRefreshFailed, "connector", reason);
+        self.audit.write(&[entry], now).await?;
+        self.bus
+            .publish(&[Event::Connection {
+                company_id: company.clone(),
+                realm_id: connection.realm.to_string(),
+                change: ConnectionChange::ReconnectRequired,
+                at: now,
+            }])
+            .await?;
+        Ok(())
+    }
+}

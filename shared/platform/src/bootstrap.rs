@@ -1,0 +1,206 @@
+//! How every function starts: one place that builds clients and stores from the environment, and the
+//! loop that takes HTTP requests, other events, or both.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use axum::Router;
+use domain::mapping::Mapping;
+use domain::settings::Settings;
+use lambda_http::Adapter;
+use lambda_http::request::LambdaRequest;
+use lambda_runtime::{LambdaEvent, service_fn, tower::Service};
+use quickbooks::{Client, OAuth};
+use serde_json::Value;
+
+use crate::access::QuickBooks;
+use crate::audit::AuditLog;
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::companies::Companies;
+use crate::config::{self, Intuit, Tables};
+use crate::connections::Connections;
+use crate::documents::Documents;
+use crate::doorbell::Doorbell;
+use crate::error::Result;
+use crate::jobs::Jobs;
+use crate::journal::Journal;
+use crate::oauth_states::OAuthStates;
+use crate::pace::InteractivePace;
+use crate::records::Records;
+use crate::secrets::Secrets;
+use crate::tokens::TokenProvider;
+use crate::work::Work;
+
+/// Everything that a function can be built of. Making a store makes no call.
+#[derive(Clone)]
+pub struct Platform {
+    sdk: SdkConfig,
+    dynamo: aws_sdk_dynamodb::Client,
+    tables: Tables,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Platform {
+    /// Reads the environment and prepares the AWS clients.
+    ///
+    /// Time-outs: 3 s to connect, 8 s for a try, 20 s for all tries of a call, so that an HTTP function
+    /// answers inside the gateway's 30 s.
+    pub async fn load() -> Result<Self> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(Duration::from_secs(8))
+            .operation_timeout(Duration::from_secs(20))
+            .build();
+        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Ok(Self {
+            dynamo: aws_sdk_dynamodb::Client::new(&sdk),
+            tables: Tables::from_env()?,
+            clock: Clock::from_env(),
+            sdk,
+        })
+    }
+
+    /// Company rows and leases.
+    pub fn companies(&self) -> Companies {
+        Companies::new(self.dynamo.clone(), &self.tables.companies)
+    }
+
+    /// The work list.
+    pub fn work(&self) -> Work {
+        Work::new(self.dynamo.clone(), &self.tables.work)
+    }
+
+    /// The journal of sends.
+    pub fn journal(&self) -> Journal {
+        Journal::new(self.dynamo.clone(), &self.tables.work, &self.companies())
+    }
+
+    /// Timecards and imported names.
+    pub fn records(&self) -> Records {
+        Records::new(self.dynamo.clone(), &self.tables.records)
+    }
+
+    /// Jobs.
+    pub fn jobs(&self) -> Jobs {
+        Jobs::new(self.dynamo.clone(), &self.tables.jobs)
+    }
+
+    /// Settings.
+    pub fn settings(&self) -> Documents<Settings> {
+        Documents::new(self.dynamo.clone(), &self.tables.settings)
+    }
+
+    /// Mappings.
+    pub fn mappings(&self) -> Documents<Mapping> {
+        Documents::new(self.dynamo.clone(), &self.tables.mappings)
+    }
+
+    /// The audit trail.
+    pub fn audit(&self) -> AuditLog {
+        AuditLog::new(self.dynamo.clone(), &self.tables.audit_log)
+    }
+
+    /// Connections.
+    pub fn connections(&self) -> Connections {
+        Connections::new(self.dynamo.clone(), &self.tables.connections)
+    }
+
+    /// Connect links and OAuth states.
+    pub fn oauth_states(&self) -> OAuthStates {
+        OAuthStates::new(self.dynamo.clone(), &self.tables.oauth_states)
+    }
+
+    /// The interactive share of Intuit's limits.
+    pub fn interactive_pace(&self) -> InteractivePace {
+        InteractivePace::new(self.dynamo.clone(), &self.tables.counters, config::pace_scale())
+    }
+
+    /// The doorbell.
+    pub fn doorbell(&self) -> Result<Doorbell> {
+        Doorbell::from_env(aws_sdk_sqs::Client::new(&self.sdk))
+    }
+
+    /// The host app's bus.
+    pub fn bus(&self) -> Result<Bus> {
+        Bus::from_env(aws_sdk_eventbridge::Client::new(&self.sdk))
+    }
+
+    /// Secrets.
+    pub fn secrets(&self) -> Result<Secrets> {
+        Secrets::from_env(aws_sdk_secretsmanager::Client::new(&self.sdk))
+    }
+
+    /// Intuit's OAuth endpoints.
+    pub fn oauth(&self, intuit: &Intuit) -> OAuth {
+        OAuth::new(quickbooks::http_client(), intuit.endpoints.clone())
+    }
+
+    /// The plain QuickBooks client, for one that has a token in hand.
+    pub fn quickbooks_client(&self, intuit: &Intuit) -> Client {
+        Client::new(quickbooks::http_client(), intuit.endpoints.api.clone())
+    }
+
+    /// Calls to QuickBooks on behalf of any company, with tokens.
+    pub fn quickbooks(&self, intuit: &Intuit) -> Result<QuickBooks> {
+        let tokens = TokenProvider::new(
+            self.connections(),
+            self.secrets()?,
+            self.oauth(intuit),
+            intuit.environment,
+            self.clock.clone(),
+        );
+        Ok(QuickBooks::new(
+            tokens,
+            self.quickbooks_client(intuit),
+            self.connections(),
+            self.companies(),
+            self.bus()?,
+            self.audit(),
+            self.clock.clone(),
+        ))
+    }
+}
+
+/// Runs a function that only takes HTTP requests.
+pub async fn run_http(router: Router) -> Result<(), lambda_http::Error> {
+    lambda_http::run(crate::http::finish(router)).await
+}
+
+/// Runs a function that takes HTTP requests and other events. What is not an HTTP request of the
+/// gateway goes to `other`, whose answer is the invocation's answer.
+pub async fn run_both<F>(router: Router, other: F) -> Result<(), lambda_runtime::Error>
+where
+    F: AsyncFn(Value) -> Result<Value, lambda_runtime::Error>,
+{
+    let adapter = Adapter::from(crate::http::finish(router));
+    let handler = async |event: LambdaEvent<Value>| -> Result<Value, lambda_runtime::Error> {
+        if event.payload.pointer("/requestContext/http").is_none() {
+            return Box::pin(other(event.payload)).await;
+        }
+        let request: LambdaRequest = serde_json::from_value(event.payload)?;
+        let response = adapter.clone().call(LambdaEvent::new(request, event.context)).await?;
+        Ok(serde_json::to_value(response)?)
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+/// Runs a function that takes events only.
+pub async fn run_events<F>(handler: F) -> Result<(), lambda_runtime::Error>
+where
+    F: AsyncFn(Value) -> Result<Value, lambda_runtime::Error>,
+{
+    let handler = async |event: LambdaEvent<Value>| Box::pin(handler(event.payload)).await;
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+/// Logs why a function could not start, by name, and ends the process.
+pub fn refuse_to_start(error: &dyn std::fmt::Display) -> lambda_runtime::Error {
+    tracing::error!(%error, "the function cannot start");
+    error.to_string().into()
+}

@@ -1,0 +1,161 @@
+//! Events to the host app on its own bus. At least once: an event goes out before the work item that
+//! caused it leaves the list.
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use domain::ids::CompanyId;
+use domain::problem::FieldError;
+use domain::work::SyncStatus;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// The `source` of every event that the connector publishes.
+pub const SOURCE: &str = "quickbooks-connector";
+/// Entries in one PutEvents request (EventBridge's limit).
+const ENTRIES: usize = 10;
+
+/// An event to the host app.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// `timecard.synced` or `timecard.failed`.
+    #[serde(rename_all = "camelCase")]
+    Timecard {
+        /// Whose; absent when a bad event named none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        company_id: Option<String>,
+        /// Which; absent when a bad event named none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timecard_id: Option<String>,
+        /// The version that the result is about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// Where it is now.
+        status: SyncStatus,
+        /// QuickBooks' Id of the TimeActivity.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        quick_books_id: Option<String>,
+        /// QuickBooks' version of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sync_token: Option<String>,
+        /// When QuickBooks had it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        synced_at: Option<Timestamp>,
+        /// Why not.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        errors: Vec<FieldError>,
+        /// When this was found.
+        at: Timestamp,
+    },
+    /// `connection.connected` or `connection.reconnect_required`.
+    #[serde(rename_all = "camelCase")]
+    Connection {
+        /// Whose.
+        company_id: CompanyId,
+        /// The QuickBooks company.
+        realm_id: String,
+        /// `connected` or `reconnect_required`.
+        #[serde(skip)]
+        change: ConnectionChange,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionChange {
+    /// It went live.
+    Connected,
+    /// Its admin must connect again.
+    ReconnectRequired,
+}
+
+impl Event {
+    fn detail_type(&self) -> &'static str {
+        match self {
+            Self::Timecard { status: SyncStatus::Synced, .. } => "timecard.synced",
+            Self::Timecard { .. } => "timecard.failed",
+            Self::Connection { change: ConnectionChange::Connected, .. } => "connection.connected",
+            Self::Connection { change: ConnectionChange::ReconnectRequired, .. } => {
+                "connection.reconnect_required"
+            }
+        }
+    }
+}
+
+/// The host app's bus.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    /// The bus by name.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// Reads `BUS_NAME`.
+    pub fn from_env(client: Client) -> Result<Self> {
+        Ok(Self::new(client, crate::config::required("BUS_NAME")?))
+    }
+
+    /// Publishes events, ten to a request; entries that the bus refuses are sent again.
+    ///
+    /// # Errors
+    /// When some are still refused after three rounds: the caller must not finish their work items.
+    pub async fn publish(&self, events: &[Event]) -> Result<()> {
+        for chunk in events.chunks(ENTRIES) {
+            let mut open: Vec<PutEventsRequestEntry> =
+                chunk.iter().map(|event| self.entry(event)).collect::<Result<_>>()?;
+            let mut round = 0;
+            while !open.is_empty() {
+                if round == 3 {
+                    return Err(Error::Aws {
+                        call: "publish events",
+                        reason: format!("{} events are still refused", open.len()),
+                    });
+                }
+                if round > 0 {
+                    tokio::time::sleep(std::time::Duration::from_millis(200 << round)).await;
+                }
+                round += 1;
+                let answer = self
+                    .client
+                    .put_events()
+                    .set_entries(Some(open.clone()))
+                    .send()
+                    .await
+                    .map_err(Error::aws("publish events"))?;
+                let refused: Vec<bool> = answer
+                    .entries
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|entry| entry.error_code.is_some())
+                    .collect();
+                let mut index = 0;
+                open.retain(|_| {
+                    let again = refused.get(index).copied().unwrap_or(false);
+                    index += 1;
+                    again
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&self, event: &Event) -> Result<PutEventsRequestEntry> {
+        let detail =
+            serde_json::to_string(event).map_err(|error| Error::unreadable("an event", error))?;
+        Ok(PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(event.detail_type())
+            .detail(detail)
+            .build())
+    }
+}

@@ -1,0 +1,502 @@
+//! A company's connection to one QuickBooks company: everything about it but its tokens.
+//!
+//! Three kinds of row: the live connection of a company, one that waits for the asking user's
+//! confirmation, and the guard that gives a realm to one company. Tokens are in Secrets Manager; the
+//! row holds the VersionId of the current ones ([`crate::tokens`]).
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use domain::ids::{CompanyId, RealmId};
+use jiff::{SignedDuration, Timestamp};
+use quickbooks::Environment;
+use serde::{Deserialize, Serialize};
+
+use crate::companies::not_met;
+use crate::dynamo::{self, Item, ms, n, s};
+use crate::error::{Error, Result};
+use crate::keys;
+
+/// A connection is confirmed within this time, or never (design: the PRD's third step).
+pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// Name of the sparse index over connections that wait for confirmation.
+pub const UNCONFIRMED_INDEX: &str = "Unconfirmed";
+const UNCONFIRMED: &str = "unconfirmed";
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ConnectionStatus {
+    /// Authorized at Intuit, not confirmed by the user who asked.
+    Unconfirmed,
+    /// Live.
+    Connected,
+    /// Intuit refuses its tokens: an admin must connect again.
+    ReconnectRequired,
+    /// Ended by an admin.
+    Disconnected,
+}
+
+/// A connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// The row's key.
+    pub id: String,
+    /// Whose.
+    pub company: CompanyId,
+    /// New with each connect; every token write is conditional on it.
+    pub connection_id: String,
+    /// The QuickBooks company.
+    pub realm: RealmId,
+    /// Which of Intuit's environments it was made in.
+    pub environment: Environment,
+    /// The QuickBooks company's name.
+    pub company_name: String,
+    /// The QuickBooks company's time zone, where it tells one; proposed for the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_time_zone: Option<String>,
+    /// Where it stands.
+    pub status: ConnectionStatus,
+    /// Name of the secret that holds its tokens.
+    pub secret: String,
+    /// VersionId of the current tokens.
+    pub version_id: String,
+    /// Milliseconds since 1970, like all times here.
+    pub access_expires_at: i64,
+    /// Rolling expiry of the refresh token, as Intuit reported it.
+    pub refresh_expires_at: i64,
+    /// End of the five years, where Intuit reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_expires_at: Option<i64>,
+    /// When the current tokens were issued.
+    pub refreshed_at: i64,
+    /// What the last refresh came to: `ok` or a reason.
+    pub last_refresh_result: String,
+    /// The user who connected.
+    pub connected_by: String,
+    /// When it went live.
+    pub connected_at: i64,
+    /// The end of the time for confirming.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_by: Option<i64>,
+    /// Constant key of the index [`UNCONFIRMED_INDEX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_shard: Option<String>,
+    /// Who holds the refresh lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_owner: Option<String>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_until: Option<i64>,
+    /// Raised at each taking.
+    #[serde(default)]
+    pub refresh_fence: u64,
+    /// The VersionId that the holder will store under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised_version: Option<String>,
+}
+
+impl Connection {
+    /// The same connection as the row that waits for confirmation.
+    #[must_use]
+    pub fn waiting(mut self, now: Timestamp) -> Self {
+        self.id = keys::unconfirmed(&self.company);
+        self.status = ConnectionStatus::Unconfirmed;
+        self.confirm_by = Some((now + CONFIRM_WITHIN).as_millisecond());
+        self.confirm_shard = Some(UNCONFIRMED.to_owned());
+        self
+    }
+
+    /// The same connection as the company's live row.
+    #[must_use]
+    pub fn live(mut self, now: Timestamp) -> Self {
+        self.id = keys::connection(&self.company);
+        self.status = ConnectionStatus::Connected;
+        self.connected_at = now.as_millisecond();
+        self.confirm_by = None;
+        self.confirm_shard = None;
+        self
+    }
+}
+
+/// The refresh lease as its holder knows it.
+#[derive(Debug, Clone)]
+pub struct RefreshLease {
+    /// The connection as it was when the lease was taken.
+    pub connection: Connection,
+    /// The holder.
+    pub owner: String,
+    /// Raised at each taking.
+    pub fence: u64,
+    /// The VersionId that the new tokens will be stored under.
+    pub promised: String,
+    /// What an earlier holder, whose lease ran out, had promised.
+    pub predecessor: Option<String>,
+}
+
+/// What came of asking for the refresh lease.
+#[derive(Debug)]
+pub enum RefreshAsked {
+    /// It is ours.
+    Yes(Box<RefreshLease>),
+    /// Somebody is refreshing.
+    Held,
+    /// The tokens are not those any more that were to be refreshed: somebody was faster.
+    Newer,
+}
+
+/// Expiries of a stored set of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiries {
+    /// Access token.
+    pub access: Timestamp,
+    /// Refresh token, rolling.
+    pub refresh: Timestamp,
+    /// Refresh token, hard.
+    pub hard: Option<Timestamp>,
+    /// When they were issued.
+    pub issued: Timestamp,
+}
+
+/// The connections.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    client: Client,
+    table: String,
+}
+
+impl Connections {
+    /// The rows in `table`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The company's live connection, if it ever had one.
+    pub async fn get(&self, company: &CompanyId) -> Result<Option<Connection>> {
+        self.read(keys::connection(company)).await
+    }
+
+    /// The connection that waits for confirmation, also when its time is over.
+    pub async fn unconfirmed(&self, company: &CompanyId) -> Result<Option<Connection>> {
+        self.read(keys::unconfirmed(company)).await
+    }
+
+    async fn read(&self, id: String) -> Result<Option<Connection>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("id", s(id))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the connection"))?;
+        answer.item.map(|item| dynamo::from_item("a connection", item)).transpose()
+    }
+
+    /// The company that a realm belongs to.
+    pub async fn company_of(
+        &self,
+        environment: Environment,
+        realm: &RealmId,
+    ) -> Result<Option<CompanyId>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("id", s(keys::realm_guard(environment, realm)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the realm's company"))?;
+        answer
+            .item
+            .and_then(|item| item.get("company").and_then(|value| value.as_s().ok()).cloned())
+            .map(|company| {
+                company.parse().map_err(|error| Error::unreadable("a realm's company", error))
+            })
+            .transpose()
+    }
+
+    /// Stores a connection that waits for confirmation. One that waited already is answered, so that
+    /// the caller can give its tokens back.
+    pub async fn put_unconfirmed(&self, connection: &Connection) -> Result<Option<Connection>> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(dynamo::to_item(connection)?))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await
+            .map_err(Error::aws("store the connection"))?;
+        answer.attributes.map(|item| dynamo::from_item("a connection", item)).transpose()
+    }
+
+    /// Makes a waiting connection the company's live one, in one transaction with the realm's guard.
+    /// Answers false when the realm belongs to another company, the company has another realm, or the
+    /// waiting row changed meanwhile.
+    pub async fn confirm(&self, waiting: &Connection, now: Timestamp) -> Result<bool> {
+        let live = waiting.clone().live(now);
+        let guard = Item::from([
+            ("id".to_owned(), s(keys::realm_guard(live.environment, &live.realm))),
+            ("company".to_owned(), s(live.company.as_ref())),
+        ]);
+        let call = "confirm the connection";
+        let put_live = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(dynamo::to_item(&live)?))
+            .condition_expression("attribute_not_exists(id) OR realm = :realm")
+            .expression_attribute_values(":realm", s(live.realm.as_ref()))
+            .build()
+            .map_err(Error::aws(call))?;
+        let put_guard = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(guard))
+            .condition_expression("attribute_not_exists(id) OR company = :company")
+            .expression_attribute_values(":company", s(live.company.as_ref()))
+            .build()
+            .map_err(Error::aws(call))?;
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .key("id", s(&waiting.id))
+            .condition_expression("connectionId = :connection AND confirmBy > :now")
+            .expression_attribute_values(":connection", s(&waiting.connection_id))
+            .expression_attribute_values(":now", ms(now))
+            .build()
+            .map_err(Error::aws(call))?;
+        dynamo::transact(
+            &self.client,
+            call,
+            vec![
+                TransactWriteItem::builder().put(put_live).build(),
+                TransactWriteItem::builder().put(put_guard).build(),
+                TransactWriteItem::builder().delete(delete).build(),
+            ],
+        )
+        .await
+    }
+
+    /// Removes a waiting connection. Answers false when it changed meanwhile.
+    pub async fn remove_unconfirmed(&self, waiting: &Connection) -> Result<bool> {
+        use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+        let result = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key("id", s(&waiting.id))
+            .condition_expression("connectionId = :connection")
+            .expression_attribute_values(":connection", s(&waiting.connection_id))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(DeleteItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Error::aws("remove the unconfirmed connection")(error)),
+        }
+    }
+
+    /// Connections whose time for confirming is over, at most 25.
+    pub async fn overdue(&self, now: Timestamp) -> Result<Vec<CompanyId>> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(UNCONFIRMED_INDEX)
+            .key_condition_expression("confirmShard = :shard AND confirmBy <= :now")
+            .expression_attribute_values(":shard", s(UNCONFIRMED))
+            .expression_attribute_values(":now", ms(now))
+            .limit(25)
+            .send()
+            .await
+            .map_err(Error::aws("read the unconfirmed connections"))?;
+        answer
+            .items
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| item.get("id").and_then(|id| id.as_s().ok()))
+            .filter_map(|id| id.split_once('#').map(|(_, company)| company))
+            .map(|company| {
+                company.parse().map_err(|error| Error::unreadable("a company id", error))
+            })
+            .collect()
+    }
+
+    /// Asks for the refresh lease of tokens that the caller has seen as `connection`.
+    pub async fn ask_refresh(
+        &self,
+        connection: &Connection,
+        owner: &str,
+        promised: &str,
+        lease: SignedDuration,
+        now: Timestamp,
+    ) -> Result<RefreshAsked> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&connection.id))
+            .update_expression(
+                "SET refreshOwner = :owner, refreshUntil = :until, refreshFence = refreshFence + :one, \
+                 promisedVersion = :promised",
+            )
+            .condition_expression(
+                "connectionId = :connection AND versionId = :version \
+                 AND (attribute_not_exists(refreshOwner) OR refreshUntil <= :now)",
+            )
+            .expression_attribute_values(":owner", s(owner))
+            .expression_attribute_values(":until", ms(now + lease))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":promised", s(promised))
+            .expression_attribute_values(":connection", s(&connection.connection_id))
+            .expression_attribute_values(":version", s(&connection.version_id))
+            .expression_attribute_values(":now", ms(now))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(answer) => {
+                let before: Connection =
+                    dynamo::from_item("a connection", answer.attributes.unwrap_or_default())?;
+                Ok(RefreshAsked::Yes(Box::new(RefreshLease {
+                    owner: owner.to_owned(),
+                    fence: before.refresh_fence + 1,
+                    promised: promised.to_owned(),
+                    predecessor: before
+                        .refresh_owner
+                        .is_some()
+                        .then(|| before.promised_version.clone())
+                        .flatten(),
+                    connection: before,
+                })))
+            }
+            Err(error) => {
+                let row: Option<Connection> = not_met(error, "take the refresh lease")?
+                    .map(|item| dynamo::from_item("a connection", item))
+                    .transpose()?;
+                Ok(match row {
+                    Some(row)
+                        if row.connection_id == connection.connection_id
+                            && row.version_id == connection.version_id =>
+                    {
+                        RefreshAsked::Held
+                    }
+                    _ => RefreshAsked::Newer,
+                })
+            }
+        }
+    }
+
+    /// Points the connection at new tokens and gives the lease back, if it is still ours. Answers false
+    /// when it is not: then the tokens that were put are an orphan that nobody points to.
+    pub async fn point_at(
+        &self,
+        lease: &RefreshLease,
+        version: &str,
+        expiries: Expiries,
+    ) -> Result<bool> {
+        let mut update = self
+            .fenced(lease)
+            .expression_attribute_values(":version", s(version))
+            .expression_attribute_values(":access", ms(expiries.access))
+            .expression_attribute_values(":refresh", ms(expiries.refresh))
+            .expression_attribute_values(":issued", ms(expiries.issued))
+            .expression_attribute_values(":ok", s("ok"));
+        let mut hard = "";
+        if let Some(at) = expiries.hard {
+            update = update.expression_attribute_values(":hard", ms(at));
+            hard = ", hardExpiresAt = :hard";
+        }
+        let result = update
+            .update_expression(format!(
+                "SET versionId = :version, accessExpiresAt = :access, refreshExpiresAt = :refresh, \
+                 refreshedAt = :issued, lastRefreshResult = :ok{hard} \
+                 REMOVE refreshOwner, refreshUntil, promisedVersion"
+            ))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) => not_met(error, "store the refreshed connection").map(|_| false),
+        }
+    }
+
+    /// Gives the refresh lease back without new tokens. `reconnect` ends the connection's life until an
+    /// admin connects again. Answers false when the lease was not ours any more.
+    pub async fn give_up_refresh(
+        &self,
+        lease: &RefreshLease,
+        reason: &str,
+        reconnect: bool,
+    ) -> Result<bool> {
+        let status =
+            if reconnect { ConnectionStatus::ReconnectRequired } else { lease.connection.status };
+        let status: aws_sdk_dynamodb::types::AttributeValue =
+            serde_dynamo::to_attribute_value(status)
+                .map_err(|error| Error::unreadable("a status", error))?;
+        let result = self
+            .fenced(lease)
+            .update_expression(
+                "SET lastRefreshResult = :reason, #status = :status \
+                 REMOVE refreshOwner, refreshUntil, promisedVersion",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":reason", s(reason))
+            .expression_attribute_values(":status", status)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) => not_met(error, "give the refresh lease back").map(|_| false),
+        }
+    }
+
+    /// Marks a connection whose access Intuit has taken away. Answers false when it is another
+    /// connection by now, or was marked already.
+    pub async fn require_reconnect(&self, connection: &Connection, reason: &str) -> Result<bool> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&connection.id))
+            .update_expression("SET lastRefreshResult = :reason, #status = :gone")
+            .condition_expression("connectionId = :connection AND #status = :connected")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":reason", s(reason))
+            .expression_attribute_values(":gone", s("reconnectRequired"))
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":connection", s(&connection.connection_id))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) => not_met(error, "mark the connection").map(|_| false),
+        }
+    }
+
+    fn fenced(
+        &self,
+        lease: &RefreshLease,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&lease.connection.id))
+            .condition_expression(
+                "connectionId = :connection AND refreshOwner = :owner AND refreshFence = :fence",
+            )
+            .expression_attribute_values(":connection", s(&lease.connection.connection_id))
+            .expression_attribute_values(":owner", s(&lease.owner))
+            .expression_attribute_values(":fence", n(lease.fence))
+    }
+}

@@ -1,0 +1,177 @@
+//! Requests in: bodies and parameters that are missing, too large or not JSON become problems that
+//! say what to do.
+
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::{Router, body};
+use domain::ids::CompanyId;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+use lambda_http::request::RequestContext;
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// The largest request body, in bytes (S1); a Lambda function gets at most 6 MB, base64 included.
+pub const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The base path of every route.
+pub const BASE: &str = "/api/v1/integrations/quickbooks";
+
+/// A JSON object from the request's body.
+#[derive(Debug)]
+pub struct JsonBody(pub Value);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let content_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        if content_type != "application/json" {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not-json",
+                "The body is not declared as JSON",
+                "Send the header `Content-Type: application/json`.",
+            ));
+        }
+        let bytes = body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "The body is too large",
+                "A body holds at most 4 MB. Send fewer timecards in one request.",
+            )
+        })?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-json",
+                "The body is not valid JSON",
+                format!(
+                    "Parsing stopped at line {}, column {}. Send one JSON object in UTF-8.",
+                    error.line(),
+                    error.column()
+                ),
+            )
+        })?;
+        if value.is_object() {
+            Ok(Self(value))
+        } else {
+            Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-json",
+                "The body is not a JSON object",
+                "Send one JSON object, not a list or a single value.",
+            ))
+        }
+    }
+}
+
+impl JsonBody {
+    /// The body's `companyId`.
+    pub fn company(&self) -> Result<CompanyId, Problem> {
+        company_id(self.0.get("companyId").and_then(Value::as_str))
+    }
+}
+
+/// [`public_url`] of the request.
+#[derive(Debug)]
+pub struct Origin(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        public_url(parts).map(Self)
+    }
+}
+
+/// The query's `companyId`.
+#[derive(Debug)]
+pub struct CompanyOfQuery(pub CompanyId);
+
+impl<S: Sync> FromRequestParts<S> for CompanyOfQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        company_id(query_value(parts, "companyId").as_deref()).map(Self)
+    }
+}
+
+/// The origin under which browsers reach this API: `PUBLIC_URL`, else the address that the gateway says
+/// it was called at. The gateway checks that name; a `Host` header of the caller's making never counts.
+pub fn public_url(parts: &Parts) -> Result<String, Problem> {
+    if let Some(url) = crate::config::optional("PUBLIC_URL") {
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    match parts.extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(ApiGatewayV2httpRequestContext {
+            domain_name: Some(name),
+            ..
+        })) => Ok(format!("https://{name}")),
+        _ => Err(crate::Error::Configuration {
+            name: "PUBLIC_URL".to_owned(),
+            reason: "is not set, and the gateway names no domain".to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// A value of the query string, decoded; the first one if it is there several times.
+pub fn query_value(parts: &Parts, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+fn company_id(text: Option<&str>) -> Result<CompanyId, Problem> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Err(Problem::field(
+            "companyId",
+            "missing",
+            "companyId is missing.",
+            "Say which company the request is about.",
+        ));
+    };
+    // An id that cannot exist answers as one that does not.
+    text.parse().map_err(|_| Problem::company_not_found())
+}
+
+/// Finishes a router: unknown routes and methods answer with problems, bodies are limited by
+/// [`JsonBody`] instead of by axum, and answers are never cached.
+pub fn finish(router: Router) -> Router {
+    router
+        .fallback(async || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "no-such-route",
+                "No such route",
+                "See openapi.yaml for the routes there are.",
+            )
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "no-such-method",
+                "This route has no such method",
+                "See openapi.yaml for the methods there are.",
+            )
+        })
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::map_response(async |mut response: axum::response::Response| {
+            response
+                .headers_mut()
+                .entry(header::CACHE_CONTROL)
+                .or_insert(axum::http::HeaderValue::from_static("no-store"));
+            response
+        }))
+}

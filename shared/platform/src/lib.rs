@@ -1,0 +1,45 @@
+//! The AWS side of the connector: tables, secrets, queues, the bus, telemetry and caller identity.
+//!
+//! # Layout
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`bootstrap`], [`config`], [`telemetry`], [`clock`] | how every function starts |
+//! | [`http`], [`problem`], [`caller`] | requests in, RFC 9457 problems out, who may do what |
+//! | [`keys`], [`dynamo`] | the one place where table keys are made, and small DynamoDB helpers |
+//! | [`companies`], [`work`], [`journal`], [`doorbell`] | the work list, the company lease, the sends under way, the ring |
+//! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
+//! | [`connections`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
+//! | [`bus`] | events to the host app |
+//!
+//! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
+
+pub mod access;
+pub mod audit;
+pub mod bootstrap;
+pub mod bus;
+pub mod caller;
+pub mod clock;
+pub mod companies;
+pub mod config;
+pub mod connections;
+pub mod documents;
+pub mod doorbell;
+pub mod dynamo;
+pub mod error;
+pub mod give_back;
+pub mod http;
+pub mod jobs;
+pub mod journal;
+pub mod keys;
+pub mod oauth_states;
+pub mod outcome_page;
+pub mod pace;
+pub mod problem;
+pub mod records;
+pub mod secrets;
+pub mod telemetry;
+pub mod tokens;
+pub mod work;
+
+pub use error::{Error, Result};

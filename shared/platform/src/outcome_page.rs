@@ -1,0 +1,229 @@
+//! Where a browser ends up after connecting: the host app's pages when they are configured, else a
+//! plain page of our own. Reasons come from a closed list, so that no text of a request is shown.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// Why connecting did not succeed. The code goes into the redirect as `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The user said no at Intuit.
+    AccessDenied,
+    /// The connect link or the state has run out.
+    LinkExpired,
+    /// The connect link or the state was used already, or never given out.
+    LinkUnknown,
+    /// Another browser than the one that began.
+    OtherBrowser,
+    /// Intuit came back without a code or a realm.
+    MissingCode,
+    /// Intuit says that the code was used already or is not valid.
+    CodeUsed,
+    /// The QuickBooks company belongs to another company here.
+    RealmTaken,
+    /// The company was connected to another QuickBooks company before.
+    OtherRealm,
+    /// Intuit reported an error of its own.
+    IntuitError,
+    /// Intuit did not answer.
+    IntuitUnavailable,
+    /// The access was granted, but reading the company with it failed.
+    AccessNotProven,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::AccessDenied,
+        Self::LinkExpired,
+        Self::LinkUnknown,
+        Self::OtherBrowser,
+        Self::MissingCode,
+        Self::CodeUsed,
+        Self::RealmTaken,
+        Self::OtherRealm,
+        Self::IntuitError,
+        Self::IntuitUnavailable,
+        Self::AccessNotProven,
+    ];
+
+    /// Stable, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access-denied",
+            Self::LinkExpired => "link-expired",
+            Self::LinkUnknown => "link-unknown",
+            Self::OtherBrowser => "other-browser",
+            Self::MissingCode => "missing-code",
+            Self::CodeUsed => "code-used",
+            Self::RealmTaken => "realm-taken",
+            Self::OtherRealm => "other-realm",
+            Self::IntuitError => "intuit-error",
+            Self::IntuitUnavailable => "intuit-unavailable",
+            Self::AccessNotProven => "access-not-proven",
+        }
+    }
+
+    /// For a person.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::AccessDenied => {
+                "You chose not to give access at QuickBooks. Nothing was connected. Start again from your app whenever you like."
+            }
+            Self::LinkExpired => {
+                "This connect link has expired. Start again from your app and finish within ten minutes."
+            }
+            Self::LinkUnknown => {
+                "This connect link was used already, or is not complete. Start again from your app."
+            }
+            Self::OtherBrowser => {
+                "Connecting was begun in another browser. Go on there, or start again from your app in this one."
+            }
+            Self::MissingCode => {
+                "QuickBooks came back without the access it should have given. Start again from your app."
+            }
+            Self::CodeUsed => {
+                "QuickBooks says that this access was used already or is no longer valid. Start again from your app."
+            }
+            Self::RealmTaken => {
+                "This QuickBooks company is connected to another company already. Choose another QuickBooks company, or disconnect it there first."
+            }
+            Self::OtherRealm => {
+                "Your company was connected to another QuickBooks company before. Choose that one, so that no record lands in the wrong books."
+            }
+            Self::IntuitError => {
+                "QuickBooks reported an error. Start again from your app in a few minutes."
+            }
+            Self::IntuitUnavailable => {
+                "QuickBooks did not answer. Start again from your app in a few minutes."
+            }
+            Self::AccessNotProven => {
+                "QuickBooks gave access, but its company could not be read with it. Sign in to QuickBooks as an admin and start again from your app."
+            }
+        }
+    }
+
+    /// The HTTP status for a caller that asks for JSON.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::RealmTaken | Self::OtherRealm => StatusCode::CONFLICT,
+            Self::IntuitError | Self::IntuitUnavailable => StatusCode::BAD_GATEWAY,
+            Self::AccessDenied | Self::OtherBrowser | Self::AccessNotProven => {
+                StatusCode::FORBIDDEN
+            }
+            Self::LinkExpired | Self::LinkUnknown => StatusCode::GONE,
+            Self::MissingCode | Self::CodeUsed => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// The host app's pages; `None` shows our own.
+#[derive(Debug, Clone, Default)]
+pub struct OutcomePages {
+    success: Option<Url>,
+    failure: Option<Url>,
+}
+
+impl OutcomePages {
+    /// Reads `SUCCESS_URL` and `FAILURE_URL`.
+    pub fn from_env() -> Result<Self> {
+        let url = |name: &str| {
+            crate::config::optional(name)
+                .map(|value| {
+                    Url::parse(&value).map_err(|error| Error::Configuration {
+                        name: name.to_owned(),
+                        reason: format!("is not a URL: {error}"),
+                    })
+                })
+                .transpose()
+        };
+        Ok(Self { success: url("SUCCESS_URL")?, failure: url("FAILURE_URL")? })
+    }
+
+    /// The way back to the app, where the user confirms.
+    pub fn success(&self, company: &str) -> Response {
+        match &self.success {
+            Some(url) => redirect(url, &[("companyId", company)]),
+            None => page(
+                StatusCode::OK,
+                "QuickBooks gave access",
+                "Go back to your app and confirm the connection within ten minutes. It goes live only then.",
+            ),
+        }
+    }
+
+    /// The way back with a reason.
+    pub fn failure(&self, reason: Reason) -> Response {
+        match &self.failure {
+            Some(url) => redirect(url, &[("reason", reason.code())]),
+            None => page(reason.status(), "Not connected to QuickBooks", reason.sentence()),
+        }
+    }
+}
+
+/// A redirect that tells the next page nothing of this one's address.
+pub fn redirect(to: &Url, parameters: &[(&str, &str)]) -> Response {
+    let mut to = to.clone();
+    if !parameters.is_empty() {
+        to.query_pairs_mut().extend_pairs(parameters);
+    }
+    let mut response = StatusCode::FOUND.into_response();
+    if let Ok(location) = HeaderValue::from_str(to.as_str()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    secure(response)
+}
+
+fn page(status: StatusCode, title: &str, text: &str) -> Response {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
+         <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1.5rem;color:#1b1f24;background:#fff}}</style>\
+         </head><body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
+    );
+    let mut response = (status, Html(html)).into_response();
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
+    );
+    secure(response)
+}
+
+fn secure(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_code_of_its_own_and_says_what_to_do() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert!(reason.sentence().len() > 40, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_keeps_the_configured_query_and_sends_no_referrer() {
+        let to = Url::parse("https://app.example/done?from=qbo").unwrap();
+        let response = redirect(&to, &[("reason", "link-expired")]);
+        assert_eq!(
+            response.headers()[header::LOCATION],
+            "https://app.example/done?from=qbo&reason=link-expired"
+        );
+        assert_eq!(response.headers()[header::REFERRER_POLICY], "no-referrer");
+    }
+}

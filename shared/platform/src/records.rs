@@ -1,0 +1,425 @@
+//! Records: the timecards of the host app, and what was imported from QuickBooks.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use domain::ids::{CompanyId, TimecardId};
+use domain::problem::FieldError;
+use domain::time_activity::{Frozen, Target};
+use domain::timecard::Timecard;
+use domain::work::SyncStatus;
+use jiff::Timestamp;
+use quickbooks::Entity;
+use serde::{Deserialize, Serialize};
+
+use crate::dynamo::{self, Item, Sql, Statement, ms, n, s};
+use crate::error::{Error, Result};
+use crate::keys;
+
+/// What QuickBooks holds for a timecard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuickBooksCopy {
+    /// The TimeActivity's Id.
+    pub id: String,
+    /// Its SyncToken after our last write.
+    pub sync_token: String,
+    /// The timecard's version that it shows.
+    pub version: u64,
+    /// When QuickBooks answered, in milliseconds since 1970.
+    pub synced_at: i64,
+}
+
+/// A stored timecard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimecardRecord {
+    /// Whose.
+    pub company: CompanyId,
+    /// `timecard#` and its id.
+    pub item: String,
+    /// The newest version accepted.
+    pub version: u64,
+    /// Tells the same body from another one of the same version.
+    pub fingerprint: String,
+    /// The timecard as accepted, as JSON.
+    pub card: String,
+    /// Where it is on its way.
+    pub status: SyncStatus,
+    /// `[FieldError]` as JSON; empty unless it failed.
+    pub errors: String,
+    /// When the newest version was accepted, in milliseconds since 1970.
+    pub accepted_at: i64,
+    /// Zone and day, frozen at the first send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
+    /// What QuickBooks holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quick_books: Option<QuickBooksCopy>,
+    /// The fence of the worker that last wrote a result.
+    #[serde(default)]
+    pub fence: u64,
+}
+
+impl TimecardRecord {
+    /// The timecard itself.
+    pub fn timecard(&self) -> Result<Timecard> {
+        serde_json::from_str(&self.card).map_err(|error| Error::unreadable(&self.item, error))
+    }
+
+    /// Whether QuickBooks shows the newest version.
+    pub fn is_current(&self) -> bool {
+        self.quick_books.as_ref().is_some_and(|copy| copy.version == self.version)
+    }
+}
+
+/// What became of a timecard at intake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// Stored: new, or a higher version.
+    New,
+    /// The same version with the same body is there already, in this status.
+    Duplicate(SyncStatus),
+    /// The same version is there with another body.
+    OtherBody,
+    /// A higher version is there.
+    Older(u64),
+}
+
+/// What a send or a check came to, to be written on the record.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The record's key.
+    pub record: String,
+    /// The version that was sent or checked.
+    pub version: u64,
+    /// The status if that version is still the newest.
+    pub status: SyncStatus,
+    /// Why it failed, if it did.
+    pub errors: Vec<FieldError>,
+    /// What QuickBooks holds now, if that is known.
+    pub quick_books: Option<QuickBooksCopy>,
+    /// Zone and day, if it was sent.
+    pub frozen: Option<Frozen>,
+}
+
+/// A name that was imported from QuickBooks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    /// Whose.
+    pub company: CompanyId,
+    /// The entity's path and its Id, for example `employee#55`.
+    pub item: String,
+    /// QuickBooks' Id.
+    pub id: String,
+    /// DisplayName, or FullyQualifiedName where there is one.
+    pub name: String,
+    /// Whether it can be used.
+    pub active: bool,
+    /// QuickBooks' version of it.
+    pub sync_token: String,
+    /// An employee's e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// An item's type, for example `Service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// When it was read, in milliseconds since 1970.
+    pub imported_at: i64,
+}
+
+impl From<&Imported> for Target {
+    fn from(imported: &Imported) -> Self {
+        Self { id: imported.id.clone(), name: imported.name.clone(), active: imported.active }
+    }
+}
+
+/// The records.
+#[derive(Clone, Debug)]
+pub struct Records {
+    client: Client,
+    table: String,
+}
+
+impl Records {
+    /// The records in `table`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// Stores timecards, 25 to a request, each only if it is newer than what is stored. The cards of
+    /// one call must have different ids.
+    pub async fn accept(&self, cards: &[Timecard], now: Timestamp) -> Result<Vec<Accepted>> {
+        let statements =
+            cards.iter().map(|card| self.insert(card, now)).collect::<Result<Vec<_>>>()?;
+        let outcomes =
+            dynamo::batch_statements(&self.client, "store timecards", statements).await?;
+        let mut accepted = Vec::with_capacity(cards.len());
+        for (card, outcome) in cards.iter().zip(outcomes) {
+            accepted.push(match outcome {
+                Statement::Done => Accepted::New,
+                Statement::NotMet(_) => self.replace(card, now).await?,
+            });
+        }
+        Ok(accepted)
+    }
+
+    fn insert(&self, card: &Timecard, now: Timestamp) -> Result<Sql> {
+        Ok(Sql {
+            text: format!(
+                "INSERT INTO \"{}\" VALUE {{'company': ?, 'item': ?, 'version': ?, 'fingerprint': ?, \
+                 'card': ?, 'status': ?, 'errors': ?, 'acceptedAt': ?}}",
+                self.table
+            ),
+            parameters: vec![
+                s(card.company_id.as_ref()),
+                s(keys::timecard(&card.timecard_id)),
+                n(card.version),
+                s(card.fingerprint()),
+                s(to_json(card)?),
+                s(SyncStatus::Pending.as_str()),
+                s(""),
+                ms(now),
+            ],
+        })
+    }
+
+    async fn replace(&self, card: &Timecard, now: Timestamp) -> Result<Accepted> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("company", s(card.company_id.as_ref()))
+            .key("item", s(keys::timecard(&card.timecard_id)))
+            .update_expression(
+                "SET version = :version, fingerprint = :fingerprint, card = :card, #status = :pending, \
+                 errors = :none, acceptedAt = :now",
+            )
+            .condition_expression("version < :version")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":version", n(card.version))
+            .expression_attribute_values(":fingerprint", s(card.fingerprint()))
+            .expression_attribute_values(":card", s(to_json(card)?))
+            .expression_attribute_values(":pending", s(SyncStatus::Pending.as_str()))
+            .expression_attribute_values(":none", s(""))
+            .expression_attribute_values(":now", ms(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = result else { return Ok(Accepted::New) };
+        let Some(item) = crate::companies::not_met(error, "store a timecard")? else {
+            return Err(Error::unreadable("a timecard", "it changed while it was being stored"));
+        };
+        let stored: TimecardRecord = dynamo::from_item("a timecard", item)?;
+        Ok(if stored.version > card.version {
+            Accepted::Older(stored.version)
+        } else if stored.fingerprint == card.fingerprint() {
+            Accepted::Duplicate(stored.status)
+        } else {
+            Accepted::OtherBody
+        })
+    }
+
+    /// Reads timecards by id; absent ones are not in the answer.
+    pub async fn timecards(
+        &self,
+        company: &CompanyId,
+        ids: &[TimecardId],
+    ) -> Result<HashMap<TimecardId, TimecardRecord>> {
+        let keys = ids.iter().map(|id| key(company, &keys::timecard(id))).collect();
+        let items = dynamo::batch_get(&self.client, "read timecards", &self.table, keys).await?;
+        items
+            .into_iter()
+            .map(|item| {
+                let record: TimecardRecord = dynamo::from_item("a timecard", item)?;
+                let id = record
+                    .item
+                    .trim_start_matches("timecard#")
+                    .parse()
+                    .map_err(|error| Error::unreadable(&record.item, error))?;
+                Ok((id, record))
+            })
+            .collect()
+    }
+
+    /// Reads imported names by their keys ([`keys::imported`]).
+    pub async fn imported(
+        &self,
+        company: &CompanyId,
+        names: impl IntoIterator<Item = String>,
+    ) -> Result<Vec<Imported>> {
+        let keys = names.into_iter().map(|item| key(company, &item)).collect();
+        let items = dynamo::batch_get(&self.client, "read names", &self.table, keys).await?;
+        items.into_iter().map(|item| dynamo::from_item("an imported name", item)).collect()
+    }
+
+    /// Stores imported names; QuickBooks is the truth for them.
+    pub async fn store_imported(&self, names: &[Imported]) -> Result<()> {
+        let requests = names
+            .iter()
+            .map(|name| dynamo::put_request(dynamo::to_item(name)?))
+            .collect::<Result<Vec<_>>>()?;
+        dynamo::batch_write(&self.client, "store names", &self.table, requests).await
+    }
+
+    /// Gives each TimeActivity to its timecard. Answers, per pair, whether it is that timecard's: false
+    /// means that it belongs to another one and must never be adopted.
+    pub async fn claim(
+        &self,
+        company: &CompanyId,
+        pairs: &[(String, String)],
+    ) -> Result<Vec<bool>> {
+        let statements = pairs
+            .iter()
+            .map(|(id, record)| Sql {
+                text: format!(
+                    "INSERT INTO \"{}\" VALUE {{'company': ?, 'item': ?, 'record': ?}}",
+                    self.table
+                ),
+                parameters: vec![s(company.as_ref()), s(keys::time_activity_guard(id)), s(record)],
+            })
+            .collect();
+        let outcomes =
+            dynamo::batch_statements(&self.client, "claim TimeActivities", statements).await?;
+        let mut ours = Vec::with_capacity(pairs.len());
+        for ((id, record), outcome) in pairs.iter().zip(outcomes) {
+            ours.push(match outcome {
+                Statement::Done => true,
+                Statement::NotMet(_) => self.owner(company, id).await?.as_deref() == Some(record),
+            });
+        }
+        Ok(ours)
+    }
+
+    /// The record that a TimeActivity belongs to.
+    pub async fn owner(&self, company: &CompanyId, id: &str) -> Result<Option<String>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(company, &keys::time_activity_guard(id))))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read a TimeActivity's owner"))?;
+        Ok(answer.item.and_then(|mut item| match item.remove("record") {
+            Some(AttributeValue::S(record)) => Some(record),
+            _ => None,
+        }))
+    }
+
+    /// Writes results, 25 to a request. A result of an older version changes what QuickBooks holds, not
+    /// the status; a worker with an older fence changes nothing.
+    pub async fn write_results(
+        &self,
+        company: &CompanyId,
+        fence: u64,
+        results: &[Written],
+    ) -> Result<()> {
+        let statements = results
+            .iter()
+            .map(|result| self.result(company, fence, result, true))
+            .collect::<Result<Vec<_>>>()?;
+        let outcomes = dynamo::batch_statements(&self.client, "write results", statements).await?;
+        let late = results
+            .iter()
+            .zip(outcomes)
+            .filter(|(result, outcome)| {
+                matches!(outcome, Statement::NotMet(_)) && result.quick_books.is_some()
+            })
+            .map(|(result, _)| self.result(company, fence, result, false))
+            .collect::<Result<Vec<_>>>()?;
+        dynamo::batch_statements(&self.client, "write results", late).await?;
+        Ok(())
+    }
+
+    fn result(
+        &self,
+        company: &CompanyId,
+        fence: u64,
+        result: &Written,
+        newest: bool,
+    ) -> Result<Sql> {
+        let mut sets = vec!["fence=?"];
+        let mut parameters = vec![n(fence)];
+        if newest {
+            sets.extend(["\"status\"=?", "errors=?"]);
+            parameters.push(s(result.status.as_str()));
+            parameters.push(s(if result.errors.is_empty() {
+                String::new()
+            } else {
+                to_json(&result.errors)?
+            }));
+        }
+        if let Some(copy) = &result.quick_books {
+            sets.push("quickBooks=?");
+            parameters.push(AttributeValue::M(dynamo::to_item(copy)?));
+        }
+        if let Some(frozen) = &result.frozen {
+            sets.push("frozen=?");
+            parameters.push(AttributeValue::M(dynamo::to_item(frozen)?));
+        }
+        let mut text = format!("UPDATE \"{}\"", self.table);
+        for set in sets {
+            text.push_str(" SET ");
+            text.push_str(set);
+        }
+        text.push_str(" WHERE company=? AND item=?");
+        parameters.extend([s(company.as_ref()), s(&result.record)]);
+        if newest {
+            text.push_str(" AND version=?");
+            parameters.push(n(result.version));
+        }
+        text.push_str(" AND (attribute_not_exists(fence) OR fence<=?)");
+        parameters.push(n(fence));
+        Ok(Sql { text, parameters })
+    }
+}
+
+fn key(company: &CompanyId, item: &str) -> Item {
+    Item::from([("company".to_owned(), s(company.as_ref())), ("item".to_owned(), s(item))])
+}
+
+/// Names of one company, looked up by entity and Id.
+#[derive(Debug, Default, Clone)]
+pub struct Names(HashMap<String, Target>);
+
+impl Names {
+    /// Adds what was read.
+    pub fn extend(&mut self, imported: &[Imported]) {
+        self.0.extend(imported.iter().map(|name| (name.item.clone(), Target::from(name))));
+    }
+
+    /// Whether a key was asked for and found.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn get(&self, entity: Entity, id: &str) -> Option<&Target> {
+        self.0.get(&keys::imported(entity, id))
+    }
+}
+
+impl domain::time_activity::Directory for Names {
+    fn employee(&self, id: &domain::ids::EmployeeId) -> Option<&Target> {
+        self.get(Entity::Employee, id.as_ref())
+    }
+
+    fn customer(&self, id: &domain::ids::CustomerId) -> Option<&Target> {
+        self.get(Entity::Customer, id.as_ref())
+    }
+
+    fn item(&self, id: &domain::ids::ItemId) -> Option<&Target> {
+        self.get(Entity::Item, id.as_ref())
+    }
+
+    fn class(&self, id: &domain::ids::ClassId) -> Option<&Target> {
+        self.get(Entity::Class, id.as_ref())
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::unreadable("a new record", error))
+}

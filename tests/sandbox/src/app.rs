@@ -1,0 +1,107 @@
+//! Everything that the requests share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    clock::Clock, config::Config, counters::Counters, faults::Faults, ids::Realm, issuer::Issuer,
+    journal::Journal, limits::Scale, oauth::Oauth, seed, store::Company,
+};
+
+/// The sandbox's whole state.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    /// Base of links and of the local issuer, without a trailing slash.
+    pub(crate) public_url: String,
+    pub(crate) clock: Clock,
+    pub(crate) scale: Scale,
+    pub(crate) oauth: Oauth,
+    pub(crate) issuer: Issuer,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+    /// Calls that belong to no company.
+    pub(crate) counters: Counters,
+    companies: RwLock<BTreeMap<Realm, Arc<Company>>>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, public_url: String) -> Result<Self, String> {
+        let app = Self {
+            scale: Scale::new(config.limits_scale),
+            issuer: Issuer::new(format!("{public_url}/issuer"))?,
+            config,
+            public_url,
+            clock: Clock::default(),
+            oauth: Oauth::default(),
+            faults: Faults::default(),
+            journal: Journal::default(),
+            counters: Counters::default(),
+            companies: RwLock::default(),
+        };
+        app.reseed()?;
+        Ok(app)
+    }
+
+    /// Back to the start: seeds, real time, no faults, no tokens, nothing counted.
+    pub(crate) fn reset(&self) -> Result<(), String> {
+        self.clock.reset();
+        self.scale.set(self.config.limits_scale);
+        self.faults.clear();
+        self.oauth.reset();
+        self.journal.clear();
+        self.counters.clear();
+        self.reseed()
+    }
+
+    fn reseed(&self) -> Result<(), String> {
+        let seeds = seed::load()?;
+        let mut companies = self.companies.write().unwrap_or_else(PoisonError::into_inner);
+        companies.clear();
+        for state in seeds {
+            companies.insert(state.profile.realm.clone(), Arc::new(Company::new(state)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn company(&self, realm: &str) -> Option<Arc<Company>> {
+        self.companies.read().unwrap_or_else(PoisonError::into_inner).get(realm).cloned()
+    }
+
+    pub(crate) fn companies(&self) -> Vec<Arc<Company>> {
+        let companies = self.companies.read().unwrap_or_else(PoisonError::into_inner);
+        companies.values().cloned().collect()
+    }
+
+    /// Adds a company; `false` if the realm is taken.
+    pub(crate) fn add_company(&self, company: Company) -> bool {
+        let mut companies = self.companies.write().unwrap_or_else(PoisonError::into_inner);
+        if companies.contains_key(&company.realm) {
+            return false;
+        }
+        companies.insert(company.realm.clone(), Arc::new(company));
+        true
+    }
+
+    /// The zone that a company's answers are written in; UTC where there is no company.
+    pub(crate) fn zone(&self, realm: Option<&Realm>) -> TimeZone {
+        realm
+            .and_then(|realm| self.company(realm.as_str()))
+            .map_or(TimeZone::UTC, |company| company.state().zone.clone())
+    }
+
+    /// The counters that a company's calls go to, else those of no company.
+    pub(crate) fn count<T>(&self, realm: Option<&Realm>, with: impl FnOnce(&Counters) -> T) -> T {
+        match realm.and_then(|realm| self.company(realm.as_str())) {
+            Some(company) => with(&company.counters),
+            None => with(&self.counters),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The sandbox's clock: real time plus an offset that tests move.
+//!
+//! Token lives, MetaData times and "today" read it. Limits and delays use real time, and so do the
+//! local issuer's tokens, since whoever checks those does not know this clock.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+
+/// Real time plus an offset in milliseconds.
+#[derive(Default)]
+pub(crate) struct Clock {
+    offset_ms: AtomicI64,
+}
+
+impl Clock {
+    /// The sandbox's present.
+    pub(crate) fn now(&self) -> Timestamp {
+        let real = Timestamp::now();
+        let millis = real.as_millisecond().saturating_add(self.offset_ms.load(Ordering::SeqCst));
+        Timestamp::from_millisecond(millis).unwrap_or(real)
+    }
+
+    /// Moves the present by `seconds`, which may be negative. `None`: outside of the calendar.
+    pub(crate) fn advance(&self, seconds: i64) -> Option<Timestamp> {
+        let target = self.now().as_millisecond().checked_add(seconds.checked_mul(1000)?)?;
+        Some(self.set(Timestamp::from_millisecond(target).ok()?))
+    }
+
+    /// Moves the present to `target`.
+    pub(crate) fn set(&self, target: Timestamp) -> Timestamp {
+        let offset = target.as_millisecond() - Timestamp::now().as_millisecond();
+        self.offset_ms.store(offset, Ordering::SeqCst);
+        self.now()
+    }
+
+    /// Back to real time.
+    pub(crate) fn reset(&self) {
+        self.offset_ms.store(0, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_moves_and_comes_back() {
+        let clock = Clock::default();
+        let before = clock.now();
+        let after = clock.advance(86_400).unwrap();
+        assert!((after.as_second() - before.as_second() - 86_400).abs() <= 1);
+        assert!(clock.advance(i64::MAX).is_none());
+        clock.reset();
+        assert!((clock.now().as_second() - before.as_second()).abs() <= 1);
+    }
+}

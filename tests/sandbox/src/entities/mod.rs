@@ -1,0 +1,153 @@
+//! What each kind of entity accepts, and what becomes of it.
+
+mod item;
+mod kind;
+mod names;
+mod references;
+pub(crate) mod schema;
+mod singletons;
+mod time_activity;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+pub(crate) use kind::Kind;
+pub(crate) use names::rename_descendants;
+pub(crate) use singletons::{company_info, preferences};
+
+use crate::{
+    fault::Fault,
+    store::{Record, State},
+};
+
+/// A write as asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Operation {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Fields of every entity that a caller cannot set through the body's own fields.
+const ENVELOPE: [&str; 7] =
+    ["Id", "SyncToken", "MetaData", "domain", "status", "sparse", "AttachableRef"];
+
+/// Carries out one write and answers the entity as it is now.
+pub(crate) fn write(
+    state: &mut State,
+    kind: Kind,
+    operation: Operation,
+    body: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Fault> {
+    let body = schema::read_body(kind.name(), body)?;
+    match operation {
+        Operation::Create => {
+            let fields = writable(kind, body);
+            let fields = finish(state, kind, fields, None, now)?;
+            let id = state.next_id(kind);
+            let record = state.put(kind, id, fields, now);
+            Ok(state.wire(kind, &record))
+        }
+        Operation::Update => update(state, kind, body, now),
+        Operation::Delete => {
+            if kind.is_name_list() {
+                return Err(Fault::unsupported_operation(format!(
+                    "Operation delete is not supported for the entity {}; make it inactive instead.",
+                    kind.name()
+                )));
+            }
+            let record = current(state, kind, &body)?;
+            time_activity::may_delete(state, &record)?;
+            state.remove(kind, record.id.as_str());
+            Ok(deleted(&record))
+        }
+    }
+}
+
+fn deleted(record: &Record) -> Map<String, Value> {
+    let mut out = Map::new();
+    out.insert("status".into(), json!("Deleted"));
+    out.insert("domain".into(), json!("QBO"));
+    out.insert("Id".into(), json!(record.id));
+    out
+}
+
+/// A full update nulls the writable fields it leaves out; a sparse one changes only what it sends.
+fn update(
+    state: &mut State,
+    kind: Kind,
+    body: Map<String, Value>,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Fault> {
+    let old = current(state, kind, &body)?;
+    let sparse = body.get("sparse") == Some(&Value::Bool(true));
+    let mut fields = if sparse {
+        old.fields.clone()
+    } else {
+        let mut kept = old.fields.clone();
+        kept.retain(|name, _| kind.read_only().contains(&name.as_str()));
+        kept
+    };
+    let sent = writable(kind, body);
+    if sparse && kind == Kind::TimeActivity {
+        time_activity::drop_replaced_times(&mut fields, &sent);
+    }
+    fields.extend(sent);
+    fields.retain(|_, value| !value.is_null());
+    let fields = finish(state, kind, fields, Some(&old), now)?;
+    let record = state.put(kind, old.id.clone(), fields, now);
+    if kind.is_name_list() {
+        rename_descendants(state, kind, record.id.as_str());
+    }
+    Ok(state.wire(kind, &record))
+}
+
+/// The entity that an update or delete is about, if its SyncToken is today's.
+fn current(state: &State, kind: Kind, body: &Map<String, Value>) -> Result<Record, Fault> {
+    let text = |field: &str| body.get(field).and_then(schema::text_of);
+    let id = text("Id").ok_or_else(|| Fault::missing("Id"))?;
+    let token = text("SyncToken").ok_or_else(|| Fault::missing("SyncToken"))?;
+    let record = state.table(kind).get(&id).ok_or_else(Fault::not_found)?;
+    if token != record.sync_token.to_string() {
+        return Err(Fault::stale());
+    }
+    Ok(record.clone())
+}
+
+/// What the caller may set: the rest is ignored in silence, as QuickBooks does.
+fn writable(kind: Kind, mut body: Map<String, Value>) -> Map<String, Value> {
+    body.retain(|name, _| {
+        !ENVELOPE.contains(&name.as_str()) && !kind.read_only().contains(&name.as_str())
+    });
+    body
+}
+
+/// Checks the whole entity and fills in what QuickBooks fills in.
+fn finish(
+    state: &State,
+    kind: Kind,
+    mut fields: Map<String, Value>,
+    old: Option<&Record>,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Fault> {
+    fields.retain(|_, value| !value.is_null());
+    match kind {
+        Kind::TimeActivity => time_activity::finish(state, fields, old, now),
+        Kind::Item => {
+            item::check(&mut fields, old)?;
+            names::finish(state, kind, fields, old)
+        }
+        _ => names::finish(state, kind, fields, old),
+    }
+}

@@ -1,0 +1,45 @@
+//! A QuickBooks Online double that runs on one machine.
+//!
+//! It answers the OAuth endpoints, the accounting REST API and the query language the way Intuit's
+//! do, with the limits, the traps and the error bodies, and it breaks on demand.
+//!
+//! # Layout
+//! - [`config`](Config): options; `server`: sockets, what one request goes through
+//! - `oauth`: consent, code, tokens; `issuer`: a local issuer of the host application's JWTs
+//! - `rest`: authorization, limits, replay, dispatch; `query`: the query language
+//! - `entities`: what each kind of entity accepts; `store`: a company's tables
+//! - `admin`: clock, faults, journal, counters, companies; on a port of its own
+//!
+//! Rules are those of the public API reference and of recorded answers. Where the real behaviour is
+//! not known, the comment says so and the README lists it.
+
+mod admin;
+mod app;
+mod clock;
+mod config;
+mod counters;
+mod entities;
+mod fault;
+mod faults;
+mod ids;
+mod issuer;
+mod journal;
+mod limits;
+mod oauth;
+mod query;
+mod rest;
+mod seed;
+mod server;
+mod store;
+
+pub use config::{Config, USAGE};
+pub use server::Sandbox;
+
+/// What the property tests drive without a server.
+#[doc(hidden)]
+pub mod testing {
+    /// Parses and runs `statement` over the seeded company A; the answer's text.
+    pub fn run_query(statement: &str) -> String {
+        crate::query::run_on_seed(statement)
+    }
+}

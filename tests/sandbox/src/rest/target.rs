@@ -1,0 +1,160 @@
+//! What a REST request asks for, read from method, path, query and body.
+
+use axum::http::{HeaderMap, Method, header};
+use serde_json::{Map, Value};
+
+use crate::{
+    entities::{Kind, Operation},
+    fault::Fault,
+};
+
+/// The query parameters that the API knows. `minorversion` is taken and changes nothing: since
+/// August 2025 everything up to 74 behaves as 75.
+pub(super) struct Parameters {
+    pub(super) request_id: Option<String>,
+    operation: Option<String>,
+    query: Option<String>,
+}
+
+impl Parameters {
+    pub(super) fn read(query: &str) -> Self {
+        let mut parameters = Self { request_id: None, operation: None, query: None };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let slot = match name.to_ascii_lowercase().as_str() {
+                "requestid" => &mut parameters.request_id,
+                "operation" => &mut parameters.operation,
+                "query" => &mut parameters.query,
+                _ => continue,
+            };
+            // An empty value is no value: an empty request id would join strangers' requests.
+            *slot = Some(value.into_owned()).filter(|value| !value.is_empty());
+        }
+        parameters
+    }
+}
+
+/// What is asked for.
+pub(super) enum Target {
+    CompanyInfo,
+    Preferences,
+    Query(String),
+    Read(Kind, String),
+    Write(Kind, Operation, Map<String, Value>),
+}
+
+impl Target {
+    pub(super) fn read(
+        method: &Method,
+        rest: &str,
+        parameters: &Parameters,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Self, Fault> {
+        let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+        let first = parts.first().copied().unwrap_or("").to_ascii_lowercase();
+        match (method, first.as_str(), parts.len()) {
+            (&Method::GET, "companyinfo", 2) => Ok(Self::CompanyInfo),
+            (&Method::GET, "preferences", 1) => Ok(Self::Preferences),
+            (&Method::GET, "query", 1) => {
+                parameters.query.clone().map(Self::Query).ok_or_else(|| Fault::missing("query"))
+            }
+            (&Method::POST, "query", 1) => statement(headers, body).map(Self::Query),
+            (&Method::GET, _, 2) => match Kind::parse(&first) {
+                Some(kind) => Ok(Self::Read(kind, parts[1].to_owned())),
+                None => Err(unsupported(&first)),
+            },
+            (&Method::POST, _, 1) => match Kind::parse(&first) {
+                Some(kind) => write(kind, parameters, headers, body),
+                None => Err(unsupported(&first)),
+            },
+            _ => Err(unsupported(&first)),
+        }
+    }
+
+    /// Entity and operation, as the counters and the journal name them.
+    pub(super) fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::CompanyInfo => ("CompanyInfo", "read"),
+            Self::Preferences => ("Preferences", "read"),
+            Self::Query(statement) => (queried(statement), "query"),
+            Self::Read(kind, _) => (kind.name(), "read"),
+            Self::Write(kind, operation, _) => (kind.name(), operation.name()),
+        }
+    }
+
+    /// Reads and queries are what Intuit meters.
+    pub(super) fn is_read(&self) -> bool {
+        !self.is_write()
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self, Self::Write(..))
+    }
+}
+
+/// The entity in a statement's FROM, for counting; the statement may well not parse.
+fn queried(statement: &str) -> &'static str {
+    let mut words = statement.split_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("from"));
+    let entity = words.nth(1).unwrap_or("");
+    for name in ["CompanyInfo", "Preferences"] {
+        if name.eq_ignore_ascii_case(entity) {
+            return name;
+        }
+    }
+    Kind::parse(entity).map_or("unknown", Kind::name)
+}
+
+fn unsupported(what: &str) -> Fault {
+    Fault::unsupported_operation(format!("Operation {what} is not supported."))
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let value = value.unwrap_or("").split(';').next().unwrap_or("");
+    value.trim().to_ascii_lowercase()
+}
+
+fn bad_content_type(got: &str) -> Fault {
+    Fault::validation(
+        "1050",
+        "Invalid Content Type",
+        format!("The content type {got} is not supported."),
+    )
+}
+
+/// A query by POST: the statement is the body.
+fn statement(headers: &HeaderMap, body: &[u8]) -> Result<String, Fault> {
+    let kind = content_type(headers);
+    if !["application/text", "text/plain"].contains(&kind.as_str()) {
+        return Err(bad_content_type(&kind));
+    }
+    String::from_utf8(body.to_vec()).map_err(|_| Fault::bad_property("Invalid UTF-8 byte"))
+}
+
+fn write(
+    kind: Kind,
+    parameters: &Parameters,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Target, Fault> {
+    let content = content_type(headers);
+    if content != "application/json" {
+        return Err(bad_content_type(&content));
+    }
+    if std::str::from_utf8(body).is_err() {
+        return Err(Fault::bad_property("Invalid UTF-8 byte"));
+    }
+    // The recorded text of a body that is not JSON, or not an object.
+    let unreadable = || Fault::bad_property("failed to parse json object; a property");
+    let body: Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    let Value::Object(body) = body else { return Err(unreadable()) };
+    let operation = match parameters.operation.as_deref() {
+        Some("delete") => Operation::Delete,
+        Some("update") => Operation::Update,
+        Some("create") => Operation::Create,
+        Some(other) => return Err(unsupported(other)),
+        None if body.get("Id").is_some_and(|id| !id.is_null()) => Operation::Update,
+        None => Operation::Create,
+    };
+    Ok(Target::Write(kind, operation, body))
+}

@@ -1,0 +1,19 @@
+//! What the sandbox knows, in memory: companies, each with its tables behind a lock of its own.
+
+mod company;
+mod record;
+mod replay;
+mod table;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use company::{Company, Profile, State};
+pub(crate) use record::Record;
+pub(crate) use replay::{Claim, Original};
+pub(crate) use table::{Scan, Table};
+
+/// Locks, also after a panic of another holder: the tables are changed in single steps, so what a
+/// panicking request left behind is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! 429s and counters.
+
+use futures_like::join_all;
+use quickbooks_sandbox::Config;
+use serde_json::json;
+
+use crate::harness::{A, TestSandbox, activity};
+
+/// Joins futures of one type, which is all that is needed of a futures library here.
+mod futures_like {
+    pub(super) async fn join_all<F>(futures: Vec<F>) -> Vec<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+        let mut out = Vec::new();
+        for task in tasks {
+            out.push(task.await.unwrap());
+        }
+        out
+    }
+}
+
+#[tokio::test]
+async fn the_eleventh_call_of_a_second_is_a_429_of_the_gateway() {
+    let app = TestSandbox::start_with(Config::ephemeral()).await.connect(A).await;
+    let calls = (0..11).map(|_| app.request(reqwest::Method::GET, "preferences").send()).collect();
+    let answers = join_all(calls).await;
+    let refused: Vec<_> =
+        answers.into_iter().map(Result::unwrap).filter(|r| r.status() == 429).collect();
+    assert_eq!(refused.len(), 1);
+    let mut refused = refused;
+    let refused = refused.remove(0);
+    assert!(refused.headers().get("retry-after").is_none());
+    assert!(refused.headers().contains_key("intuit_tid"));
+    let body: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(body["fault"]["type"], "SERVICE");
+    assert_eq!(body["fault"]["error"][0]["code"], "3001");
+    let message = body["fault"]["error"][0]["message"].as_str().unwrap();
+    assert_eq!(message, "message=ThrottleExceeded; errorCode=003001; statusCode=429");
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!((&counters["calls"], &counters["throttled429"]), (&json!(11), &json!(1)));
+    assert_eq!(counters["maxPerSecond"], 10);
+}
+
+#[tokio::test]
+async fn ten_calls_in_flight_and_no_more() {
+    let app = TestSandbox::start_with(Config { limits_scale: 1.2, ..Config::ephemeral() })
+        .await
+        .connect(A)
+        .await;
+    let slow = json!({ "path": "preferences", "delayMs": 3000, "times": 12 });
+    app.admin_post("/faults", slow).await;
+    // 12 a second are allowed at this scale, and 12 in flight.
+    let calls = (0..12).map(|_| app.request(reqwest::Method::GET, "preferences").send()).collect();
+    let calls = tokio::spawn(join_all(calls));
+    // Past the second, so that only the calls under way are in the way.
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(app.get("preferences").await.status, 429);
+    assert!(calls.await.unwrap().into_iter().all(|answer| answer.unwrap().status() == 200));
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!(counters["maxInFlight"], 12);
+}
+
+#[tokio::test]
+async fn the_limits_of_two_companies_are_apart_and_the_scale_changes_while_running() {
+    let app = TestSandbox::start_with(Config::ephemeral()).await.connect(A).await;
+    let other = app.tokens(crate::harness::B).await;
+    let token = other.body["access_token"].as_str().unwrap().to_owned();
+    for _ in 0..10 {
+        app.get("preferences").await.ok();
+    }
+    assert_eq!(app.get("preferences").await.status, 429);
+    let url = app.public(&format!("/v3/company/{}/preferences", crate::harness::B));
+    app.send(app.http.get(&url).bearer_auth(&token)).await.ok();
+    app.admin_post("/limits", json!({ "scale": 10 })).await;
+    app.get("preferences").await.ok();
+}
+
+#[tokio::test]
+async fn counters_lose_nothing_under_load() {
+    let app = TestSandbox::connected().await;
+    let bodies = (0..400).map(|n| activity(json!({ "Description": format!("{n}") })));
+    let calls = bodies
+        .map(|body| app.request(reqwest::Method::POST, "timeactivity").json(&body).send())
+        .collect();
+    for answer in join_all(calls).await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    app.query("select * from TimeActivity").await.ok();
+    app.query("select * from").await;
+    app.get("timeactivity/1").await.ok();
+    app.get("timeactivity/9999").await;
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!(counters["calls"], 404);
+    assert_eq!(counters["rest"]["TimeActivity"], json!({ "create": 400, "query": 1, "read": 2 }));
+    // Only reads that succeed are metered.
+    assert_eq!(counters["readsMetered"], 2);
+    assert_eq!(counters["byStatus"], json!({ "200": 402, "400": 2 }));
+    assert_eq!(counters["tokens"]["exchange"], 1);
+}
