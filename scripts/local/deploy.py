@@ -7,7 +7,7 @@ import subprocess
 
 import tomlkit
 
-from local import environment, grants, permissions, routes
+from local import environment, grants, mappings, permissions, routes, template
 from local.environment import (
     API_HOST,
     API_ID,
@@ -46,12 +46,12 @@ def _samconfig():
     return path
 
 
-def sam_deploy(template=ROOT / "template.yaml"):
-    """Runs the real `sam deploy` against the emulated AWS."""
+def sam_deploy(path):
+    """Runs the real `sam deploy` of a built template against the emulated AWS."""
     command = [
         "sam", "deploy",
         "--config-file", _samconfig(), "--config-env", "local",
-        "--template-file", template,
+        "--template-file", path,
         "--stack-name", STACK_NAME,
         "--tags", f"ms-custom-id={API_ID}",
         "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
@@ -69,9 +69,10 @@ def sam_deploy(template=ROOT / "template.yaml"):
 
 
 def complete():
-    """What the emulator needs besides: the routes, and its own permission for PartiQL."""
+    """What the emulator needs besides: routes, its own permission for PartiQL, whole numbers."""
     made = routes.create(client, STACK_NAME)
     permissions.add_partiql(client, STACK_NAME)
+    mappings.correct(client)
     if not made:
         raise Failed("The template has no HTTP API routes.")
     return made
@@ -100,6 +101,10 @@ def _by_type():
 def describe(made_routes):
     """Writes `.local/stack.json` and returns its content."""
     types = _by_type()
+    deployed = types["AWS::Lambda::Function"]
+    functions = {
+        binary: deployed[name] for name, binary in template.binaries(template.read()).items()
+    }
     buses = types.get("AWS::Events::EventBus", {})
     stack = {
         "stackName": STACK_NAME,
@@ -113,11 +118,11 @@ def describe(made_routes):
         "proxyControlUrl": PROXY_CONTROL_URL,
         "awsUrl": AWS_URL,
         "busName": next(iter(buses.values()), None),
-        "functions": types.get("AWS::Lambda::Function", {}),
+        "functions": functions,
         "tables": types.get("AWS::DynamoDB::Table", {}),
         "queues": types.get("AWS::SQS::Queue", {}),
         "routes": made_routes,
-        "grants": grants.of_functions(client, types.get("AWS::Lambda::Function", {})),
+        "grants": grants.of_functions(client, functions),
         "resources": types,
     }
     STACK_FILE.write_text(json.dumps(stack, indent=1) + "\n", "utf-8")

@@ -19,7 +19,7 @@ EMULATOR, PROXY_AWS, PROXY_QUICKBOOKS, PROXY_CONTROL, SANDBOX, SANDBOX_ADMIN = (
 )
 
 REGION = "us-east-1"
-STACK_NAME = "quickbooks-connector-local"
+STACK_NAME = "quickbooks-connector"
 # Eight hexadecimal digits: the emulator takes no other names for an API.
 API_ID = "ca11ab1e"
 BASE_PATH = "/api/v1/integrations/quickbooks"

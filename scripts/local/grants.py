@@ -18,6 +18,8 @@ def resource_name(arn):
     service, name = parts[2], parts[5]
     if service == "secretsmanager":
         name = name.removeprefix("secret:")
+        # The ARN of one secret ends in a hyphen and six characters that are not part of its name.
+        name = name if name.endswith("*") else name.rsplit("-", 1)[0]
     return KINDS.get(service, "") + name
 
 

@@ -7,7 +7,6 @@ its container. The functions get the environment that the deployed stack gives t
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,18 +21,8 @@ RAPID = Path(samcli.__file__).parent / "local" / "rapid"
 RIE = RAPID / f"aws-lambda-rie-{'arm64' if ARM else 'x86_64'}"
 
 
-def _deployed(name):
-    """The environment variables and time-out of the deployed function that runs this binary."""
-    functions = client("lambda").list_functions()["Functions"]
-    wanted = name.replace("-", "").lower()
-    for function in functions:
-        if wanted in function["FunctionName"].replace("-", "").lower():
-            return function["Environment"]["Variables"], function["Timeout"]
-    raise Failed(f"No deployed function runs {name}.")
-
-
-def _start(name, log):
-    variables, timeout = _deployed(name)
+def _start(name, deployed_name, log):
+    deployed = client("lambda").get_function_configuration(FunctionName=deployed_name)
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_ACCESS_KEY_ID": "test",
@@ -43,9 +32,9 @@ def _start(name, log):
         "AWS_ENDPOINT_URL": AWS_URL,
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout),
-    } | variables
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(deployed["MemorySize"]),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(deployed["Timeout"]),
+    } | deployed["Environment"]["Variables"]
     command = [
         RIE, "--runtime-interface-emulator-address", f"127.0.0.1:{PORT}",
         "--runtime-api-address", f"127.0.0.1:{RUNTIME_PORT}", build.bootstrap(name),
@@ -76,7 +65,7 @@ def _fault(answer):
     return None
 
 
-def check():
+def check(functions):
     """Raises when an event has no answer, or a function has no event."""
     faults, count = [], 0
     for name in FUNCTIONS:
@@ -85,7 +74,7 @@ def check():
             faults.append(f"events/{name} holds no sample event")
             continue
         with open(LOCAL / f"rie-{name}.log", "wb") as log:
-            process = _start(name, log)
+            process = _start(name, functions[name], log)
             try:
                 for event in events:
                     fault = _fault(_invoke(event))
@@ -98,10 +87,3 @@ def check():
     print(f"  {count} events of {len(FUNCTIONS)} functions")
     if faults:
         raise Failed("Sample events failed:\n" + "\n".join(f"  {fault}" for fault in faults))
-
-
-if __name__ == "__main__":
-    try:
-        check()
-    except Failed as failure:
-        sys.exit(str(failure))

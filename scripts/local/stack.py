@@ -2,8 +2,8 @@
 
 from contextlib import contextmanager
 
-from local import build, deploy, services
-from local.environment import LOCAL, STACK_FILE
+from local import build, deploy, logs, services, template
+from local.environment import LOCAL, STACK_FILE, client
 from local.processes import Processes, check_ports
 from local.progress import step
 
@@ -26,10 +26,11 @@ def running():
         with step("Start the emulated AWS, the QuickBooks sandbox and the proxy"):
             services.start(processes)
         with step("Deploy template.yaml with sam deploy"):
-            deploy.sam_deploy()
+            deploy.sam_deploy(template.built())
             stack = deploy.describe(deploy.complete())
             deploy.put_app_credentials(stack)
         yield stack, processes
     finally:
         STACK_FILE.unlink(missing_ok=True)
+        logs.save(client)
         processes.stop()

@@ -46,9 +46,9 @@ def stack_tests(extra):
     build_all()
     with step("Newest glibc symbol"):
         glibc.check()
-    with running():
+    with running() as (stack, _):
         with step("Sample events in the Lambda runtime interface emulator"):
-            rie.check()
+            rie.check(stack["functions"])
         run("Stack tests", "cargo", "test", "--package", "stack-tests", "--test", "stack",
             "--", "--test-threads", os.environ.get("STACK_TEST_THREADS", "4"), *extra)  # fmt: skip
 

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use domain::ids::CompanyId;
 use domain::work::Lane;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platform::Result;
 use platform::companies::{Acquired, CompanyState, Lease, Released};
 use platform::documents::Versioned;
 use platform::keys::Task;
 use platform::records::Names;
+use platform::telemetry::{self, Unit};
 use platform::work::WorkItem;
 use quickbooks::Pacer;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ pub enum Slice {
     NotRunning,
     /// The lease was taken over, or the company was switched.
     Stopped,
+    /// AWS did not do what was asked; it goes on in a minute.
+    Failed,
 }
 
 /// What a slice knows of its company.
@@ -96,7 +99,10 @@ pub async fn slice(worker: &Worker, company: &CompanyId, rung: Lane) -> Result<S
     if taken_over {
         drain.count_crash().await?;
     }
-    drain.run(rung).await
+    match drain.run(rung).await {
+        Ok(slice) => Ok(slice),
+        Err(error) => drain.give_up(error).await,
+    }
 }
 
 impl Drain<'_> {
@@ -116,6 +122,13 @@ impl Drain<'_> {
             }
             if self.keeper.must_stop(self.state) {
                 return self.stop_early().await;
+            }
+            let now = self.worker.clock.now().await;
+            if self.next_due.is_some_and(|due| due <= now) {
+                if self.time_is_up() {
+                    return self.stop_early().await;
+                }
+                continue;
             }
             let lease = self.keeper.lease();
             match self.worker.companies.release(&lease, self.next_due, false).await? {
@@ -215,6 +228,19 @@ impl Drain<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// Ends a slice in which AWS did not do what was asked. The lease is given back, since this is no
+    /// crash; the sweep rings in a minute. If not even that works, the ring comes again by redelivery.
+    async fn give_up(&self, error: platform::Error) -> Result<Slice> {
+        let now = self.worker.clock.now().await;
+        tracing::error!(company = %self.company, %error, "a slice failed; it goes on in a minute");
+        telemetry::metric("SliceFailures", 1.0, Unit::Count, now);
+        let due = now + SignedDuration::from_mins(1);
+        match self.worker.companies.release(&self.keeper.lease(), Some(due), true).await {
+            Ok(_) => Ok(Slice::Failed),
+            Err(_) => Err(error),
+        }
     }
 
     /// Ends the slice with work left: due at once, so that the sweep rings if our own ring is lost.

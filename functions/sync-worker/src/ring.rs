@@ -30,7 +30,7 @@ pub async fn handle(worker: &Worker, event: Value) -> Result<Value, lambda_runti
     let mut again = Vec::new();
     for message in &batch.records {
         if let Err(error) = answer(worker, message).await {
-            tracing::error!(%error, message = %message.message_id, "a slice failed; the ring comes again");
+            tracing::error!(%error, sqs_message = %message.message_id, "a slice failed; the ring comes again");
             again.push(json!({ "itemIdentifier": message.message_id }));
         }
     }

@@ -116,7 +116,7 @@ impl Drain<'_> {
                 }
                 // The record was erased with its company; its send has no owner any more.
                 None => {
-                    tracing::warn!(company = %self.company, record = %entry.record, "a settled send has no record")
+                    tracing::warn!(company = %self.company, record = %entry.record, "a settled send has no record");
                 }
             }
         }

@@ -44,6 +44,7 @@ class ResourceName(unittest.TestCase):
             "arn:aws:dynamodb:us-east-1:000000000000:table/W/index/Due": "table/W/index/Due",
             "arn:aws:sqs:us-east-1:000000000000:Bell": "queue/Bell",
             "arn:aws:secretsmanager:us-east-1:000000000000:secret:qb/c/*": "secret/qb/c/*",
+            "arn:aws:secretsmanager:us-east-1:000000000000:secret:qb-App-1-a1b2c3": "secret/qb-App-1",
             "arn:aws:events:us-east-1:000000000000:event-bus/b": "event-bus/b",
             "*": "*",
         }

@@ -57,8 +57,7 @@ pub struct TimecardRecord {
     /// What QuickBooks holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quick_books: Option<QuickBooksCopy>,
-    /// The fence of the worker that last wrote a result.
-    #[serde(default)]
+    /// The fence of the worker that last wrote a result; 0 before the first.
     pub fence: u64,
 }
 
@@ -170,7 +169,7 @@ impl Records {
         Ok(Sql {
             text: format!(
                 "INSERT INTO \"{}\" VALUE {{'company': ?, 'item': ?, 'version': ?, 'fingerprint': ?, \
-                 'card': ?, 'status': ?, 'errors': ?, 'acceptedAt': ?}}",
+                 'card': ?, 'status': ?, 'errors': ?, 'acceptedAt': ?, 'fence': ?}}",
                 self.table
             ),
             parameters: vec![
@@ -182,6 +181,7 @@ impl Records {
                 s(SyncStatus::Pending.as_str()),
                 s(""),
                 ms(now),
+                n(0),
             ],
         })
     }
@@ -372,7 +372,7 @@ impl Records {
             text.push_str(" AND version=?");
             parameters.push(n(result.version));
         }
-        text.push_str(" AND (attribute_not_exists(fence) OR fence<=?)");
+        text.push_str(" AND fence<=?");
         parameters.push(n(fence));
         Ok(Sql { text, parameters })
     }

@@ -67,7 +67,7 @@ pub struct Description {
     pub aws_url: String,
     /// The host app's bus.
     pub bus_name: String,
-    /// Functions: name as deployed, by name in the template.
+    /// Functions: name as deployed, by the name of the binary, such as `sync-worker`.
     pub functions: BTreeMap<String, String>,
     /// Tables: name as deployed, by name in the template.
     pub tables: BTreeMap<String, String>,
@@ -130,10 +130,7 @@ impl Stack {
 
     /// The name as deployed of the function that runs a binary, such as `sync-worker`.
     pub fn function(&self, binary: &str) -> &str {
-        let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
-        let wanted = letters(binary);
-        let mut found = self.is.functions.iter().filter(|(id, _)| letters(id).starts_with(&wanted));
-        found.next().map(|(_, name)| name.as_str()).expect("the template has no such function")
+        self.is.functions.get(binary).expect("the template has no such function")
     }
 }
 
