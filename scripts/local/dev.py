@@ -33,7 +33,7 @@ def run_demo(stack, processes):
         with step(f"Connect {company} to QuickBooks"):
             print(f"  connected to {seed.connect(company)}")
     with step("Import employees, customers, items and classes"):
-        print(f"  {seed.import_directory('company-a')} imported")
+        seed.import_directory("company-a")
     with step("Map them, and switch live sync on"):
         seed.set_up("company-a")
     before = verify.time_activities(realm)
@@ -41,7 +41,8 @@ def run_demo(stack, processes):
         results, expected = demo.run(stack["busName"], processes, print)
     print()
     table.show(results, expected)
-    wrong = verify.compare(before, verify.time_activities(realm), expected, results)
+    after, item = verify.time_activities(realm), verify.default_item(realm)
+    wrong = verify.compare(before, after, expected, results, item)
     if wrong:
         print(f"\nQuickBooks is not as it should be, {len(wrong)} findings:")
         print("\n".join(f"  {finding}" for finding in wrong))

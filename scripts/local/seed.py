@@ -56,7 +56,7 @@ def import_directory(company):
     while time.monotonic() < until:
         status = web.api(user, "GET", f"/sync-status/{job}")
         if status["status"] == "completed":
-            return status["results"]["synced"]
+            return
         if status["status"] == "failed":
             raise Failed(f"The import of {company} failed: {status['results']}")
         time.sleep(0.5)

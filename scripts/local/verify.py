@@ -10,15 +10,23 @@ FIELDS = ("employeeId", "customerId", "itemId", "classId", "txnDate", "hours", "
           "billableStatus", "hourlyRate")  # fmt: skip
 
 
+def _entities(realm, entity):
+    """All of one kind that QuickBooks holds for a company."""
+    answer = web.request("GET", f"{SANDBOX_ADMIN_URL}/companies/{realm}/{entity}")
+    if answer.status != 200:
+        raise Failed(f"The sandbox answered {answer.status} when asked for {entity}.")
+    return answer.json()
+
+
 def time_activities(realm):
     """All TimeActivities of a company, by Id, as QuickBooks stores them."""
-    answer = web.request("GET", f"{SANDBOX_ADMIN_URL}/companies/{realm}/TimeActivity")
-    if answer.status != 200:
-        raise Failed(f"The sandbox answered {answer.status} when asked for TimeActivities.")
-    rows = answer.json()
-    if isinstance(rows, dict):
-        rows = rows.get("TimeActivity", rows.get("entities", []))
+    rows = _entities(realm, "TimeActivity")
     return {row["Id"]: row for row in rows if row.get("status") != "Deleted"}
+
+
+def default_item(realm):
+    """The service item that QuickBooks fills in where a TimeActivity names none: "Hours"."""
+    return next(row["Id"] for row in _entities(realm, "Item") if row["Name"] == "Hours")
 
 
 def _reference(row, name):
@@ -26,7 +34,7 @@ def _reference(row, name):
 
 
 def _money(value):
-    return None if value is None else Decimal(str(value)).normalize()
+    return None if value is None else f"{Decimal(str(value)).normalize():f}"
 
 
 def _stored(row):
@@ -44,10 +52,9 @@ def _stored(row):
     )
 
 
-def _wanted(row):
-    fields = [row.get(name) for name in FIELDS]
-    fields[-1] = _money(fields[-1])
-    return tuple(fields)
+def _wanted(row, item):
+    row = {"itemId": item} | row | {"hourlyRate": _money(row.get("hourlyRate"))}
+    return tuple(row.get(name) for name in FIELDS)
 
 
 def _spell(values):
@@ -56,17 +63,18 @@ def _spell(values):
     )
 
 
-def compare(before, after, expected, results):
+def compare(before, after, expected, results, item):
     """Everything that is not as it should be, a sentence each; empty when all is well.
 
     First without believing the product in anything: what QuickBooks gained must be what the
     timecards say, no more and no less. Then each id that the product reported must be the right
-    one, and each failure must have a reason on the field that is at fault.
+    one, and each failure must have a reason on the field that is at fault. `item` is what
+    QuickBooks fills in for a timecard without a cost code.
     """
     gained = {name: row for name, row in after.items() if name not in before}
     there = Counter(_stored(row) for row in gained.values())
     synced = {name: row for name, row in expected.items() if row["outcome"] == "synced"}
-    due = Counter(_wanted(row) for row in synced.values())
+    due = Counter(_wanted(row, item) for row in synced.values())
     wrong = [f"missing in QuickBooks ({count}): {_spell(values)}"
              for values, count in (due - there).items()]  # fmt: skip
     wrong += [f"should not be in QuickBooks ({count}): {_spell(values)}"
@@ -80,7 +88,7 @@ def compare(before, after, expected, results):
             stored = gained.get(result.quickbooks_id)
             if stored is None:
                 wrong.append(f"{name}: no TimeActivity {result.quickbooks_id} in QuickBooks")
-            elif _stored(stored) != _wanted(row):
+            elif _stored(stored) != _wanted(row, item):
                 wrong.append(f"{name}: TimeActivity {result.quickbooks_id} is {_spell(_stored(stored))}")
             elif (other := seen.setdefault(result.quickbooks_id, name)) != name:
                 wrong.append(f"{name}: TimeActivity {result.quickbooks_id} is that of {other}")

@@ -3,10 +3,7 @@
 //! item, and last the journal. Until the journal item is gone, the whole is repeated from there, and
 //! QuickBooks answers a replay with the original.
 
-use std::collections::HashSet;
-
 use domain::problem::FieldError;
-use domain::retry::CRASHES_POISON;
 use domain::time_activity::{Frozen, TimeActivityBody, differences};
 use domain::work::SyncStatus;
 use jiff::Timestamp;
@@ -16,12 +13,13 @@ use platform::bus::Event;
 use platform::jobs::Outcome;
 use platform::journal::{Entry, JournalItem, Operation};
 use platform::keys;
-use platform::records::{QuickBooksCopy, TimecardRecord, Written};
+use platform::records::{QuickBooksCopy, Shown, TimecardRecord, Written};
 use platform::work::{DeadLetter, DeadReason, Finished, WorkItem};
-use quickbooks::{Entity, Fault, meaning};
+use quickbooks::Entity;
 use serde_json::Value;
 
 use crate::drain::Drain;
+use crate::failure::{ambiguous, exhausted, filed_differently, refusal, words};
 use crate::send::Answer;
 
 /// A TimeActivity that QuickBooks has, and the card it is for.
@@ -36,6 +34,27 @@ struct Stored {
     differs: Vec<String>,
 }
 
+/// A work item that waits for its next attempt.
+struct PutOff {
+    item: WorkItem,
+    due: Timestamp,
+    attempts: u32,
+    crashes: u32,
+}
+
+/// What a failure is about.
+struct Failure<'a> {
+    /// Absent when newer work waits under the same key.
+    item: Option<WorkItem>,
+    record: &'a TimecardRecord,
+    /// The version that failed; a newer one may wait by now.
+    version: u64,
+    status: SyncStatus,
+    reason: DeadReason,
+    errors: Vec<FieldError>,
+    shown: Shown,
+}
+
 /// Outcomes that are not written down yet.
 #[derive(Default)]
 pub struct Conclusions {
@@ -46,8 +65,10 @@ pub struct Conclusions {
     audit: Vec<AuditEntry>,
     events: Vec<Event>,
     finished: Vec<Finished>,
-    put_off: Vec<(WorkItem, Timestamp, u32)>,
+    put_off: Vec<PutOff>,
     open: Vec<Entry>,
+    /// Some were not sent: they are due still.
+    not_tried: bool,
 }
 
 impl Conclusions {
@@ -63,7 +84,8 @@ impl Conclusions {
 
     /// The work day lies before `syncFrom`.
     pub fn before_start(&mut self, item: WorkItem, record: &TimecardRecord) {
-        self.written.push(Written { status: SyncStatus::BeforeStart, ..blank(record) });
+        self.written.push(Written { status: SyncStatus::BeforeStart, ..unchanged(record) });
+        self.exhume_other(record, keys::BEFORE_START);
         self.letters.push(letter(record, keys::BEFORE_START, DeadReason::Check, &[], &item));
         self.finished.push(Finished { item, outcome: Outcome::Nothing });
     }
@@ -75,16 +97,17 @@ impl Conclusions {
         record: &TimecardRecord,
         errors: Vec<FieldError>,
     ) {
-        self.audit.push(
-            AuditEntry::failure(
-                &record.company,
-                Action::CheckTimecard,
-                "connector",
-                words(&errors),
-            )
-            .record(&record.item),
-        );
-        self.fail(Some(item), record, SyncStatus::Failed, DeadReason::Check, errors, None);
+        self.note_failure(record, Action::CheckTimecard, &words(&errors), None);
+        self.exhume_other(record, keys::DEAD);
+        self.fail(Failure {
+            item: Some(item),
+            record,
+            version: record.version,
+            status: SyncStatus::Failed,
+            reason: DeadReason::Check,
+            errors,
+            shown: Shown::Unchanged,
+        });
     }
 
     /// QuickBooks refused it.
@@ -92,96 +115,72 @@ impl Conclusions {
         &mut self,
         item: Option<WorkItem>,
         record: &TimecardRecord,
+        version: u64,
         errors: Vec<FieldError>,
         intuit_tid: Option<String>,
     ) {
-        self.audit.push(AuditEntry {
-            intuit_tid,
-            ..AuditEntry::failure(
-                &record.company,
-                action(record.quick_books.is_some()),
-                "connector",
-                words(&errors),
-            )
-            .record(&record.item)
+        self.note_failure(record, action_on(record), &words(&errors), intuit_tid);
+        self.fail(Failure {
+            item,
+            record,
+            version,
+            status: SyncStatus::Failed,
+            reason: DeadReason::Refused,
+            errors,
+            shown: Shown::Unchanged,
         });
-        self.fail(item, record, SyncStatus::Failed, DeadReason::Refused, errors, None);
     }
 
-    /// It was not stored, and is tried anew at `due`, or given up.
+    /// It was not stored, and is tried anew at `due`, or given up. `attempts` and `crashes` are those
+    /// after this one.
     pub fn anew(
         &mut self,
         item: Option<WorkItem>,
         record: &TimecardRecord,
+        version: u64,
         due: Option<Timestamp>,
-        attempts: u32,
+        (attempts, crashes): (u32, u32),
         reason: &str,
     ) {
-        self.audit.push(
-            AuditEntry::failure(
-                &record.company,
-                action(record.quick_books.is_some()),
-                "connector",
-                reason,
-            )
-            .record(&record.item),
-        );
+        self.note_failure(record, action_on(record), reason, None);
         match (due, item) {
-            (Some(due), Some(item)) => self.put_off.push((item, due, attempts)),
+            (Some(due), Some(item)) => self.put_off.push(PutOff { item, due, attempts, crashes }),
+            // Newer work waits under the same key.
             (Some(_), None) => {}
-            (None, item) => {
-                let errors = vec![exhausted(reason)];
-                self.fail(item, record, SyncStatus::Dead, DeadReason::Exhausted, errors, None);
-            }
+            (None, item) => self.fail(Failure {
+                item,
+                record,
+                version,
+                status: SyncStatus::Dead,
+                reason: DeadReason::Exhausted,
+                errors: vec![exhausted(reason)],
+                shown: Shown::Unchanged,
+            }),
         }
     }
 
-    /// QuickBooks has it.
+    /// QuickBooks has it; `differs` names the fields in which it shows something else than was sent.
     pub fn stored(
         &mut self,
-        drain: &Drain<'_>,
         item: Option<WorkItem>,
         record: &TimecardRecord,
-        frozen: &Frozen,
         version: u64,
-        stored: &Value,
-    ) {
-        self.take_stored(drain, item, record, frozen, version, stored, Vec::new());
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one row of facts about one answer")]
-    fn take_stored(
-        &mut self,
-        _drain: &Drain<'_>,
-        item: Option<WorkItem>,
-        record: &TimecardRecord,
-        frozen: &Frozen,
-        version: u64,
+        frozen: Frozen,
         stored: &Value,
         differs: Vec<String>,
     ) {
         let text =
             |field: &str| stored.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        self.stored.push(Stored {
-            item,
-            record: record.clone(),
-            version,
-            frozen: frozen.clone(),
-            copy: QuickBooksCopy {
-                id: text("Id"),
-                sync_token: text("SyncToken"),
-                version,
-                synced_at: 0,
-            },
-            action: action(record.quick_books.is_some()),
-            differs,
-        });
+        let copy =
+            QuickBooksCopy { id: text("Id"), sync_token: text("SyncToken"), version, synced_at: 0 };
+        let action = action_on(record);
+        let record = record.clone();
+        self.stored.push(Stored { item, record, version, frozen, copy, action, differs });
     }
 
     /// What a send came to. `item` is absent when newer work waits under the same key.
     pub fn answered(
         &mut self,
-        drain: &Drain<'_>,
         item: Option<WorkItem>,
         record: &TimecardRecord,
         mut entry: Entry,
@@ -192,32 +191,27 @@ impl Conclusions {
                 let differs = serde_json::from_str::<TimeActivityBody>(&entry.body)
                     .map(|sent| differences(&sent, &stored))
                     .unwrap_or_default();
-                let frozen = entry.frozen.clone();
-                self.take_stored(drain, item, record, &frozen, entry.version, &stored, differs);
+                self.stored(item, record, entry.version, entry.frozen, &stored, differs);
             }
             Answer::Refused(fault) => {
-                self.refused(item, record, vec![refusal(&fault)], fault.intuit_tid.clone());
+                let errors = vec![refusal(&fault)];
+                self.refused(item, record, entry.version, errors, fault.intuit_tid);
             }
             Answer::Anew { due, counts, reason } => {
                 let attempts = entry.attempts + u32::from(counts);
-                self.anew(item, record, due, attempts, &reason);
+                self.anew(item, record, entry.version, due, (attempts, entry.crashes), &reason);
             }
             Answer::NotTried if entry.resend_at.is_some() => self.open.push(entry),
-            Answer::NotTried => {}
+            Answer::NotTried => self.not_tried = true,
             Answer::Open { resend_at, counts, look_up, reason } => {
                 entry.attempts += u32::from(counts);
                 entry.resend_at = Some(resend_at.as_millisecond());
                 entry.look_up |= look_up;
-                self.audit.push(
-                    AuditEntry::failure(
-                        &record.company,
-                        action(entry.operation == Operation::Update),
-                        "connector",
-                        &reason,
-                    )
-                    .record(&record.item),
-                );
-                if entry.attempts > u32::try_from(domain::retry::LADDER.len()).unwrap_or(u32::MAX) {
+                let action = action(entry.operation == Operation::Update);
+                self.note_failure(record, action, &reason, None);
+                if usize::try_from(entry.attempts).unwrap_or(usize::MAX)
+                    > domain::retry::LADDER.len()
+                {
                     self.park(item, record, entry, DeadReason::Exhausted, exhausted(&reason));
                 } else {
                     self.open.push(entry);
@@ -236,8 +230,17 @@ impl Conclusions {
         error: FieldError,
     ) {
         entry.parked = true;
+        let version = entry.version;
         self.open.push(entry);
-        self.fail(item, record, SyncStatus::Dead, reason, vec![error], None);
+        self.fail(Failure {
+            item,
+            record,
+            version,
+            status: SyncStatus::Dead,
+            reason,
+            errors: vec![error],
+            shown: Shown::Unchanged,
+        });
     }
 
     /// Keeps an entry open as it is.
@@ -245,20 +248,41 @@ impl Conclusions {
         self.open.push(entry);
     }
 
-    fn fail(
+    /// What will stay in the journal.
+    pub fn open_entries(&self) -> Vec<Entry> {
+        self.open.clone()
+    }
+
+    fn note_failure(
         &mut self,
-        item: Option<WorkItem>,
         record: &TimecardRecord,
-        status: SyncStatus,
-        reason: DeadReason,
-        errors: Vec<FieldError>,
-        quick_books: Option<QuickBooksCopy>,
+        action: Action,
+        reason: &str,
+        intuit_tid: Option<String>,
     ) {
-        self.written.push(Written { status, errors: errors.clone(), quick_books, ..blank(record) });
-        self.events.push(event(record, status, None, errors.clone()));
+        let entry = AuditEntry::failure(&record.company, action, "connector", reason);
+        self.audit.push(AuditEntry { intuit_tid, ..entry.record(&record.item) });
+    }
+
+    fn fail(&mut self, failure: Failure<'_>) {
+        let Failure { item, record, version, status, reason, errors, shown } = failure;
+        self.events.push(event(record, version, status, None, errors.clone()));
         if let Some(item) = item {
             self.letters.push(letter(record, keys::DEAD, reason, &errors, &item));
-            self.finished.push(Finished { item, outcome: Outcome::Failed(errors) });
+            self.finished.push(Finished { item, outcome: Outcome::Failed(errors.clone()) });
+        }
+        self.written.push(Written { version, status, errors, shown, ..unchanged(record) });
+    }
+
+    /// Removes what was written of the record under another prefix than `stays`.
+    fn exhume_other(&mut self, record: &TimecardRecord, stays: &str) {
+        let was = match record.status {
+            SyncStatus::Failed | SyncStatus::Dead => keys::DEAD,
+            SyncStatus::BeforeStart => keys::BEFORE_START,
+            SyncStatus::Pending | SyncStatus::Sending | SyncStatus::Synced => return,
+        };
+        if was != stays {
+            self.exhume.push(format!("{was}{}", record.item));
         }
     }
 
@@ -271,7 +295,6 @@ impl Conclusions {
         let worker = drain.worker;
         let now = worker.clock.now().await;
         self.claim(drain, now).await?;
-        let fence = drain.keeper.lease().fence;
         for letter in &mut self.letters {
             letter.failed_at = now.as_millisecond();
         }
@@ -280,31 +303,26 @@ impl Conclusions {
                 *at = now;
             }
         }
+        let fence = drain.keeper.lease().fence;
         worker.records.write_results(&drain.company, fence, &self.written).await?;
         worker.work.bury(&self.letters).await?;
         worker.work.exhume(&drain.company, &self.exhume).await?;
         worker.audit.write(&self.audit, now).await?;
         worker.bus.publish(&self.events).await?;
         worker.work.finish(&worker.jobs, &self.finished, now).await?;
-        for (item, due, attempts) in &self.put_off {
-            worker.work.put_off(item, *due, *attempts, item.crashes).await?;
+        for PutOff { item, due, attempts, crashes } in &self.put_off {
+            worker.work.put_off(item, *due, *attempts, *crashes).await?;
             drain.due_at(*due);
         }
-        if let Some(journal) = journal {
-            for entry in &self.open {
-                drain.unsettled.insert(entry.record.clone());
-                if entry.parked {
-                    drain.parked.insert(entry.record.clone());
-                } else if let Some(at) =
-                    entry.resend_at.and_then(|at| Timestamp::from_millisecond(at).ok())
-                {
-                    drain.due_at(at);
-                }
-            }
-            let rest = JournalItem { entries: self.open, ..journal };
-            worker.journal.keep_open(&drain.company, &rest).await?;
+        if self.not_tried {
+            drain.due_at(now);
         }
-        Ok(())
+        let Some(journal) = journal else { return Ok(()) };
+        for entry in &self.open {
+            drain.waits(entry);
+        }
+        let rest = JournalItem { entries: self.open, running: None, ..journal };
+        worker.journal.keep_open(&drain.company, &rest).await
     }
 
     /// Gives each TimeActivity to its card. One that belongs to another card, or that QuickBooks filed
@@ -319,13 +337,19 @@ impl Conclusions {
         for (mut stored, ours) in stored.into_iter().zip(ours) {
             stored.copy.synced_at = now.as_millisecond();
             if !ours {
-                let error = ambiguous(&stored.copy.id);
-                let reason = DeadReason::Ambiguous;
-                self.fail(stored.item, &stored.record, SyncStatus::Dead, reason, vec![error], None);
+                self.fail(Failure {
+                    item: stored.item,
+                    record: &stored.record,
+                    version: stored.version,
+                    status: SyncStatus::Dead,
+                    reason: DeadReason::Ambiguous,
+                    errors: vec![ambiguous(&stored.copy.id)],
+                    shown: Shown::Unchanged,
+                });
             } else if stored.differs.is_empty() {
                 self.synced(stored, now);
             } else {
-                self.filed_differently(drain, stored).await;
+                self.take_back(drain, stored).await;
             }
         }
         Ok(())
@@ -337,27 +361,20 @@ impl Conclusions {
             quick_books_id: Some(copy.id.clone()),
             ..AuditEntry::success(&record.company, action, "connector").record(&record.item)
         });
-        let mut synced = event(&record, SyncStatus::Synced, Some(&copy), Vec::new());
-        if let Event::Timecard { version: of, synced_at, .. } = &mut synced {
-            *of = Some(version);
-            *synced_at = Some(now);
-        }
-        self.events.push(synced);
-        match record.status {
-            SyncStatus::Failed | SyncStatus::Dead => {
-                self.exhume.push(format!("{}{}", keys::DEAD, record.item));
-            }
-            SyncStatus::BeforeStart => {
-                self.exhume.push(format!("{}{}", keys::BEFORE_START, record.item));
-            }
-            _ => {}
-        }
+        self.events.push(event(
+            &record,
+            version,
+            SyncStatus::Synced,
+            Some((&copy, now)),
+            Vec::new(),
+        ));
+        self.exhume_other(&record, "");
         self.written.push(Written {
             version,
             status: SyncStatus::Synced,
-            quick_books: Some(copy),
+            shown: Shown::Now(copy),
             frozen: Some(frozen),
-            ..blank(&record)
+            ..unchanged(&record)
         });
         if let Some(item) = item {
             self.finished.push(Finished { item, outcome: Outcome::Synced });
@@ -366,11 +383,10 @@ impl Conclusions {
 
     /// QuickBooks accepted the time and filed it under something else (a wrong EmployeeRef becomes
     /// `Other` without a word). Wrong time must not stay in the books: it is taken back, and fails.
-    async fn filed_differently(&mut self, drain: &Drain<'_>, stored: Stored) {
-        let Stored { item, record, frozen, copy, differs, .. } = stored;
-        let fields = differs.join(", ");
-        let permit = drain.pacer.permit().await;
+    async fn take_back(&mut self, drain: &Drain<'_>, stored: Stored) {
+        let Stored { item, record, version, frozen, copy, action, differs, .. } = stored;
         let request_id = uuid::Uuid::new_v4().to_string();
+        let permit = drain.pacer.permit().await;
         let taken_back = drain
             .worker
             .quickbooks
@@ -381,80 +397,29 @@ impl Conclusions {
             })
             .await;
         drop(permit);
-        let (quick_books, message) = match taken_back {
-            Ok(_) => (
-                None,
-                format!(
-                    "QuickBooks filed this time differently ({fields}), so it was taken back there."
-                ),
-            ),
-            Err(error) => {
-                tracing::error!(company = %drain.company, record = %record.item, %error, "a TimeActivity that was filed differently could not be taken back");
-                (
-                    Some(copy.clone()),
-                    format!(
-                        "QuickBooks filed this time differently ({fields}), and it could not be taken back: it is there as TimeActivity {}.",
-                        copy.id
-                    ),
-                )
-            }
-        };
-        let error = FieldError {
-            field: "quickBooks".to_owned(),
-            code: "filed-differently".to_owned(),
-            message,
-            fix: "Open Mapping and choose the QuickBooks employee, customer and item again, then retry."
-                .to_owned(),
-        };
+        let still_there = taken_back.is_err().then_some(copy.id.as_str());
+        if let Err(error) = &taken_back {
+            tracing::error!(company = %drain.company, record = %record.item, %error, "a TimeActivity that was filed differently could not be taken back");
+        }
+        let error = filed_differently(&differs, still_there);
         self.audit.push(AuditEntry {
-            quick_books_id: Some(copy.id),
-            ..AuditEntry::failure(
-                &record.company,
-                Action::CreateTimeActivity,
-                "connector",
-                &error.message,
-            )
-            .record(&record.item)
+            quick_books_id: Some(copy.id.clone()),
+            ..AuditEntry::failure(&record.company, action, "connector", &error.message)
+                .record(&record.item)
         });
-        self.fail(item, &record, SyncStatus::Failed, DeadReason::Refused, vec![error], quick_books);
-        if let Some(written) = self.written.last_mut()
-            && written.quick_books.is_some()
-        {
+        let gone = still_there.is_none();
+        self.fail(Failure {
+            item,
+            record: &record,
+            version,
+            status: SyncStatus::Failed,
+            reason: DeadReason::Refused,
+            errors: vec![error],
+            shown: if gone { Shown::Gone } else { Shown::Now(copy) },
+        });
+        if let Some(written) = self.written.last_mut().filter(|_| !gone) {
             written.frozen = Some(frozen);
         }
-    }
-}
-
-impl Drain<'_> {
-    /// Counts a crash on everything that the predecessor was sending; what took four workers down is
-    /// given up.
-    pub async fn count_crash(&mut self) -> Result<()> {
-        for journal in self.worker.journal.open(&self.company).await? {
-            let mut conclusions = Conclusions::default();
-            let items: HashSet<String> =
-                journal.entries.iter().map(|entry| entry.work_item.clone()).collect();
-            let items: Vec<String> = items.into_iter().collect();
-            let items = self.worker.work.items(&self.company, &items).await?;
-            let ids: Vec<_> =
-                journal.entries.iter().filter_map(|entry| timecard_id(&entry.record)).collect();
-            let records = self.worker.records.timecards(&self.company, &ids).await?;
-            for mut entry in journal.entries.clone() {
-                entry.crashes += u32::from(!entry.parked);
-                let record = timecard_id(&entry.record).and_then(|id| records.get(&id));
-                match record {
-                    Some(record) if entry.crashes >= CRASHES_POISON && !entry.parked => {
-                        let item = items
-                            .iter()
-                            .find(|item| item.key == entry.work_item && item.seq == entry.seq)
-                            .cloned();
-                        conclusions.park(item, record, entry, DeadReason::Poison, poison());
-                    }
-                    _ => conclusions.keep(entry),
-                }
-            }
-            conclusions.write_down(self, Some(journal)).await?;
-        }
-        Ok(())
     }
 }
 
@@ -467,36 +432,43 @@ fn action(update: bool) -> Action {
     if update { Action::UpdateTimeActivity } else { Action::CreateTimeActivity }
 }
 
-fn blank(record: &TimecardRecord) -> Written {
+fn action_on(record: &TimecardRecord) -> Action {
+    action(record.quick_books.is_some())
+}
+
+fn unchanged(record: &TimecardRecord) -> Written {
     Written {
         record: record.item.clone(),
         version: record.version,
         status: record.status,
         errors: Vec::new(),
-        quick_books: None,
+        shown: Shown::Unchanged,
         frozen: None,
     }
 }
 
+/// The host app's event; its time is set when it is written down.
 fn event(
     record: &TimecardRecord,
+    version: u64,
     status: SyncStatus,
-    copy: Option<&QuickBooksCopy>,
+    synced: Option<(&QuickBooksCopy, Timestamp)>,
     errors: Vec<FieldError>,
 ) -> Event {
     Event::Timecard {
         company_id: Some(record.company.to_string()),
         timecard_id: timecard_id(&record.item).map(|id| id.to_string()),
-        version: Some(record.version),
+        version: Some(version),
         status,
-        quick_books_id: copy.map(|copy| copy.id.clone()),
-        sync_token: copy.map(|copy| copy.sync_token.clone()),
-        synced_at: None,
+        quick_books_id: synced.map(|(copy, _)| copy.id.clone()),
+        sync_token: synced.map(|(copy, _)| copy.sync_token.clone()),
+        synced_at: synced.map(|(_, at)| at),
         errors,
         at: Timestamp::UNIX_EPOCH,
     }
 }
 
+/// The dead letter; its time is set when it is written down.
 fn letter(
     record: &TimecardRecord,
     prefix: &str,
@@ -512,52 +484,5 @@ fn letter(
         failed_at: 0,
         attempts: item.attempts,
         event: None,
-    }
-}
-
-fn words(errors: &[FieldError]) -> String {
-    errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-/// A refusal in words: what the code means, what to do, and QuickBooks' own text.
-pub fn refusal(fault: &Fault) -> FieldError {
-    let code = fault.code().unwrap_or("unknown");
-    let meaning = meaning(code);
-    FieldError {
-        field: "quickBooks".to_owned(),
-        code: format!("quickbooks-{code}"),
-        message: format!("{} QuickBooks says: {}", meaning.says, fault.words()),
-        fix: meaning.fix.to_owned(),
-    }
-}
-
-fn exhausted(reason: &str) -> FieldError {
-    FieldError {
-        field: "quickBooks".to_owned(),
-        code: "retries-used-up".to_owned(),
-        message: format!(
-            "QuickBooks could not be reached in six attempts over more than five hours. Last: {reason}"
-        ),
-        fix: "Retry it once QuickBooks works again. It will not be entered twice.".to_owned(),
-    }
-}
-
-fn poison() -> FieldError {
-    FieldError {
-        field: "timecard".to_owned(),
-        code: "poison".to_owned(),
-        message: "Sending this timecard stopped the connector four times.".to_owned(),
-        fix: "Tell support; the timecard was set aside so that the others go on.".to_owned(),
-    }
-}
-
-fn ambiguous(id: &str) -> FieldError {
-    FieldError {
-        field: "quickBooks".to_owned(),
-        code: "ambiguous".to_owned(),
-        message: format!(
-            "QuickBooks answered with TimeActivity {id}, which belongs to another timecard."
-        ),
-        fix: "Look both up in QuickBooks, and enter this one by hand if it is missing.".to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::Result;
 use platform::companies::{Acquired, CompanyState, Lease, Released};
 use platform::documents::Versioned;
+use platform::journal::Entry;
 use platform::keys::Task;
 use platform::records::Names;
 use platform::telemetry::{self, Unit};
@@ -69,6 +70,8 @@ pub struct Drain<'a> {
     pub parked: HashSet<String>,
     /// When the next item is due, of those seen that are not due yet.
     pub next_due: Option<Timestamp>,
+    /// The urgent lane is being done.
+    in_urgent: bool,
     until: Instant,
 }
 
@@ -94,6 +97,7 @@ pub async fn slice(worker: &Worker, company: &CompanyId, rung: Lane) -> Result<S
         unsettled: HashSet::new(),
         parked: HashSet::new(),
         next_due: None,
+        in_urgent: false,
         until: Instant::now() + SLICE,
     };
     if taken_over {
@@ -142,6 +146,7 @@ impl Drain<'_> {
 
     /// Does what is due in a lane. Answers false when the slice must end before the lane does.
     async fn lane(&mut self, lane: Lane) -> Result<bool> {
+        self.in_urgent = lane == Lane::Urgent;
         for prefix in self.prefixes(lane) {
             let mut after = None;
             loop {
@@ -150,9 +155,7 @@ impl Drain<'_> {
                 if !self.items(items).await? {
                     return Ok(false);
                 }
-                if lane != Lane::Urgent && self.keeper.again() {
-                    self.urgent().await?;
-                }
+                self.look_at_urgent().await?;
                 match next {
                     Some(key) => after = Some(key),
                     None => break,
@@ -171,7 +174,17 @@ impl Drain<'_> {
         }
     }
 
-    /// A look at the urgent lane in the middle of another one.
+    /// A look at the urgent lane in the middle of another one, if work was added since the pass began.
+    pub async fn look_at_urgent(&mut self) -> Result<()> {
+        if self.in_urgent || !self.keeper.again() {
+            return Ok(());
+        }
+        self.in_urgent = true;
+        let looked = self.urgent().await;
+        self.in_urgent = false;
+        looked
+    }
+
     async fn urgent(&mut self) -> Result<()> {
         for prefix in self.prefixes(Lane::Urgent) {
             let (items, _) = self.worker.work.page(&self.company, &prefix, None, PAGE).await?;
@@ -203,6 +216,17 @@ impl Drain<'_> {
             return Ok(!self.stopping());
         }
         self.push(timecards).await
+    }
+
+    /// Remembers that a record waits for its send to be settled.
+    pub fn waits(&mut self, entry: &Entry) {
+        self.unsettled.insert(entry.record.clone());
+        if entry.parked {
+            self.parked.insert(entry.record.clone());
+        } else if let Some(at) = entry.resend_at.and_then(|at| Timestamp::from_millisecond(at).ok())
+        {
+            self.due_at(at);
+        }
     }
 
     /// Remembers when something is due.

@@ -17,8 +17,8 @@ use platform::work::{Finished, WorkItem};
 use quickbooks::{CallError, Entity, KeysetPages};
 use serde_json::Value;
 
-use crate::conclude::refusal;
 use crate::drain::Drain;
+use crate::failure::{not_imported, refusal};
 
 /// Why an import stopped.
 enum Stopped {
@@ -52,15 +52,7 @@ impl Drain<'_> {
                 let entry = Entry::failure(&self.company, Action::Import, actor, &reason)
                     .record(entity.name());
                 let Some(due) = next_attempt(attempts, now, rand::random()) else {
-                    let error = FieldError {
-                        field: entity.name().to_owned(),
-                        code: "retries-used-up".to_owned(),
-                        message: format!(
-                            "{} could not be read from QuickBooks. Last: {reason}",
-                            entity.name()
-                        ),
-                        fix: "Press Sync now once QuickBooks works again.".to_owned(),
-                    };
+                    let error = not_imported(entity.name(), &reason);
                     return self.end_import(item, entry, Outcome::Failed(vec![error]), now).await;
                 };
                 self.worker.audit.write(&[entry], now).await?;

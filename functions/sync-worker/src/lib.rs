@@ -10,13 +10,16 @@
 //! | [`push`] | how timecards go out |
 //! | [`settle`] | what happens to sends whose outcome is not known |
 //! | [`send`] | one call to QuickBooks, and what its answer means |
-//! | [`conclude`] | how outcomes are written down |
+//! | [`conclude`], [`failure`] | how outcomes are written down, and in which words |
+//! | [`crash`] | what happens to records that bring workers down |
 //! | [`import`] | how names come in |
 //! | [`catch_up`], [`plan`] | looking again at what failed; turning a job into work |
 
 pub mod catch_up;
 pub mod conclude;
+pub mod crash;
 pub mod drain;
+pub mod failure;
 pub mod import;
 pub mod keeper;
 pub mod plan;

@@ -23,8 +23,9 @@ use quickbooks::{CallError, Entity};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::conclude::{Conclusions, refusal};
+use crate::conclude::Conclusions;
 use crate::drain::Drain;
+use crate::failure::{already_billed, refusal};
 use crate::send::Answer;
 
 /// Cards sent under one journal item: five seconds' worth at 8 calls a second.
@@ -88,8 +89,7 @@ impl Drain<'_> {
                 Decision::Send { body, frozen } => ready.push((item, record, body, frozen)),
             }
         }
-        let conclusions_of_checks = conclusions;
-        conclusions_of_checks.write_down(self, None).await?;
+        conclusions.write_down(self, None).await?;
 
         let mut ready = ready.into_iter().peekable();
         while ready.peek().is_some() {
@@ -118,9 +118,7 @@ impl Drain<'_> {
             if !self.send_group(group, conclusions).await? {
                 return Ok(false);
             }
-            if self.keeper.again() {
-                return Ok(true);
-            }
+            self.look_at_urgent().await?;
         }
         Ok(true)
     }
@@ -175,18 +173,20 @@ impl Drain<'_> {
             Some(copy) => match self.current(copy, body, &json).await? {
                 Current::Write(json) => (Operation::Update, json),
                 Current::Same(stored) => {
-                    conclusions.stored(self, Some(item), &record, &frozen, record.version, &stored);
+                    let version = record.version;
+                    conclusions.stored(Some(item), &record, version, frozen, &stored, Vec::new());
                     return Ok(None);
                 }
                 Current::Refused(error) => {
-                    conclusions.refused(Some(item), &record, vec![error], None);
+                    conclusions.refused(Some(item), &record, record.version, vec![error], None);
                     return Ok(None);
                 }
                 Current::Later(reason) => {
                     let now = self.worker.clock.now().await;
                     let attempts = item.attempts + 1;
                     let due = domain::retry::next_attempt(attempts, now, rand::random());
-                    conclusions.anew(Some(item), &record, due, attempts, &reason);
+                    let counts = (attempts, item.crashes);
+                    conclusions.anew(Some(item), &record, record.version, due, counts, &reason);
                     return Ok(None);
                 }
             },
@@ -235,15 +235,7 @@ impl Drain<'_> {
             Err(error) => return Ok(Current::Later(error.to_string())),
         };
         if stored.get("BillableStatus").and_then(Value::as_str) == Some("HasBeenBilled") {
-            return Ok(Current::Refused(FieldError {
-                field: "version".to_owned(),
-                code: "already-billed".to_owned(),
-                message:
-                    "This time is on an invoice in QuickBooks already, so it was not changed there."
-                        .to_owned(),
-                fix: "Remove it from the invoice in QuickBooks, or correct the invoice by hand."
-                    .to_owned(),
-            }));
+            return Ok(Current::Refused(already_billed()));
         }
         let description = body.description.as_deref().unwrap_or_default();
         if differences(body, &stored).is_empty()
@@ -282,7 +274,7 @@ impl Drain<'_> {
         let mut group: Vec<Option<Ready>> = group.into_iter().map(Some).collect();
         for (index, answer) in answers {
             if let Some(Ready { item, record, entry }) = group[index].take() {
-                conclusions.answered(self, Some(item), &record, entry, answer);
+                conclusions.answered(Some(item), &record, entry, answer);
             }
         }
         conclusions.write_down(self, Some(journal)).await?;

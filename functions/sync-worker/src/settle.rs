@@ -4,6 +4,9 @@
 //! that says nothing certain, or is too old to be trusted, what QuickBooks has is **looked up**: one
 //! query over everything created since the first send, matched by our marker, else by the fields sent.
 
+use std::collections::HashMap;
+
+use domain::ids::TimecardId;
 use domain::settle::{COMMIT_WINDOW, REPLAY_WINDOW};
 use domain::time_activity::{TimeActivityBody, differences, marker_at_end};
 use futures::StreamExt;
@@ -18,6 +21,7 @@ use serde_json::Value;
 
 use crate::conclude::{Conclusions, timecard_id};
 use crate::drain::Drain;
+use crate::failure::several;
 use crate::send::Answer;
 
 /// Clocks of ours and of QuickBooks may differ by this much.
@@ -65,13 +69,8 @@ impl Drain<'_> {
                 !entry.parked && entry.resend_at.is_some_and(|at| at <= now.as_millisecond())
             });
         if due.is_empty() {
-            for entry in waiting {
-                if entry.parked {
-                    self.parked.insert(entry.record.clone());
-                } else if let Some(at) = entry.resend_at {
-                    self.due_at(time(at)?);
-                }
-                self.unsettled.insert(entry.record);
+            for entry in &waiting {
+                self.waits(entry);
             }
             return Ok(());
         }
@@ -93,10 +92,10 @@ impl Drain<'_> {
         let (look_ups, replays): (Vec<Entry>, Vec<Entry>) = due
             .into_iter()
             .partition(|entry| entry.look_up || now.duration_since(first_sent(entry)) > window());
-        let this: &Self = self;
         let (alone, together): (Vec<Entry>, Vec<Entry>) =
             replays.into_iter().partition(|entry| entry.crashes >= domain::retry::CRASHES_ALONE);
-        let mut answers: Vec<(Entry, Answer)> = futures::stream::iter(together)
+        let this: &Self = self;
+        let answers: Vec<(Entry, Answer)> = futures::stream::iter(together)
             .map(|entry| async move {
                 let answer = this.send(&entry, send_by, false).await;
                 (entry, answer)
@@ -104,15 +103,11 @@ impl Drain<'_> {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        for entry in alone {
-            let answer = this.send(&entry, send_by, false).await;
-            answers.push((entry, answer));
-        }
         for (entry, answer) in answers {
             match record_of(&entry) {
                 Some(record) => {
                     let item = item_of(&entry);
-                    conclusions.answered(this, item, record, entry, answer);
+                    conclusions.answered(item, record, entry, answer);
                 }
                 // The record was erased with its company; its send has no owner any more.
                 None => {
@@ -121,18 +116,56 @@ impl Drain<'_> {
             }
         }
         if !look_ups.is_empty() {
-            let candidates = this.candidates(&look_ups).await?;
+            let candidates = self.candidates(&look_ups).await?;
             for entry in look_ups {
                 let Some(record) = record_of(&entry) else { continue };
                 let found = match &candidates {
-                    Ok(candidates) => this.find(&entry, candidates).await?,
+                    Ok(candidates) => self.find(&entry, candidates).await?,
                     Err(reason) => Found::Later(reason.clone()),
                 };
                 let item = item_of(&entry);
-                looked_up(this, &mut conclusions, item, record, entry, found, now);
+                looked_up(&mut conclusions, item, record, entry, found, now);
             }
         }
-        conclusions.write_down(self, Some(journal)).await
+        for entry in &alone {
+            conclusions.keep(entry.clone());
+        }
+        let rest = JournalItem { entries: conclusions.open_entries(), ..journal };
+        conclusions.write_down(self, Some(rest.clone())).await?;
+        self.settle_alone(rest, &alone, &items, &records).await
+    }
+
+    /// Settles what may have brought workers down, one at a time, each written down before the next. The
+    /// journal names the one that runs, so that a crash counts on no other.
+    async fn settle_alone(
+        &mut self,
+        mut journal: JournalItem,
+        alone: &[Entry],
+        items: &[WorkItem],
+        records: &HashMap<TimecardId, TimecardRecord>,
+    ) -> Result<()> {
+        for entry in alone {
+            let Some(record) = timecard_id(&entry.record).and_then(|id| records.get(&id)) else {
+                continue;
+            };
+            let item = items
+                .iter()
+                .find(|item| item.key == entry.work_item && item.seq == entry.seq)
+                .cloned();
+            journal.running = Some(entry.record.clone());
+            self.worker.journal.keep_open(&self.company, &journal).await?;
+            let send_by = self.worker.clock.now().await + SEND_WITHIN;
+            let answer = self.send(entry, send_by, false).await;
+            let mut conclusions = Conclusions::default();
+            for other in journal.entries.iter().filter(|other| other.record != entry.record) {
+                conclusions.keep(other.clone());
+            }
+            self.unsettled.remove(&entry.record);
+            conclusions.answered(item, record, entry.clone(), answer);
+            journal.entries = conclusions.open_entries();
+            conclusions.write_down(self, Some(journal.clone())).await?;
+        }
+        Ok(())
     }
 
     /// Everything created since the first of these sends: one paged query for all of them.
@@ -204,7 +237,7 @@ impl Drain<'_> {
     }
 
     /// Somebody asks for records whose open send was given up: settle them now.
-    pub async fn unpark(&mut self, ids: &[domain::ids::TimecardId]) -> Result<()> {
+    pub async fn unpark(&mut self, ids: &[TimecardId]) -> Result<()> {
         let now = self.worker.clock.now().await;
         for mut journal in self.worker.journal.open(&self.company).await? {
             let mut changed = false;
@@ -229,7 +262,6 @@ impl Drain<'_> {
 }
 
 fn looked_up(
-    drain: &Drain<'_>,
     conclusions: &mut Conclusions,
     item: Option<WorkItem>,
     record: &TimecardRecord,
@@ -252,19 +284,11 @@ fn looked_up(
             reason,
         },
         Found::Several => {
-            let error = domain::problem::FieldError {
-                field: "quickBooks".to_owned(),
-                code: "ambiguous".to_owned(),
-                message: "QuickBooks has several times that could be this timecard's.".to_owned(),
-                fix:
-                    "Look them up in QuickBooks and keep the right one; then dismiss this message."
-                        .to_owned(),
-            };
-            conclusions.park(item, record, entry, DeadReason::Ambiguous, error);
+            conclusions.park(item, record, entry, DeadReason::Ambiguous, several());
             return;
         }
     };
-    conclusions.answered(drain, item, record, entry, answer);
+    conclusions.answered(item, record, entry, answer);
 }
 
 /// An entry that nothing was noted on since its journal was written may have been sent until `send_by`,
@@ -283,9 +307,4 @@ fn first_sent(entry: &Entry) -> Timestamp {
 
 fn window() -> SignedDuration {
     SignedDuration::try_from(REPLAY_WINDOW).unwrap_or(SignedDuration::MAX)
-}
-
-fn time(ms: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(ms)
-        .map_err(|error| platform::Error::unreadable("a journal entry's time", error))
 }

@@ -29,8 +29,8 @@ AFTER = BEFORE | {
     },
     "8": {
         "Id": "8", "EmployeeRef": {"value": "56"}, "CustomerRef": {"value": "24"},
-        "TxnDate": "2026-10-26", "Hours": 0, "Minutes": 45, "BillableStatus": "NotBillable",
-        "HourlyRate": 0,
+        "ItemRef": {"value": "2"}, "TxnDate": "2026-10-26", "Hours": 0, "Minutes": 45,
+        "BillableStatus": "NotBillable", "HourlyRate": 0,
     },
 }  # fmt: skip
 
@@ -50,7 +50,7 @@ class Compare(unittest.TestCase):
     """`verify.compare`, a finding for each thing wrong."""
 
     def findings(self, after=AFTER, reported=None):
-        return verify.compare(BEFORE, after, EXPECTED, reported or results())
+        return verify.compare(BEFORE, after, EXPECTED, reported or results(), "2")
 
     def test_all_right_is_no_finding(self):
         self.assertEqual(self.findings(), [])
@@ -71,6 +71,11 @@ class Compare(unittest.TestCase):
             after = copy.deepcopy(AFTER)
             after["7"][field] = value
             self.assertTrue(self.findings(after), field)
+
+    def test_another_item_than_the_default_is_found_where_no_cost_code_was_given(self):
+        after = copy.deepcopy(AFTER)
+        after["8"]["ItemRef"] = {"value": "3"}
+        self.assertTrue(self.findings(after))
 
     def test_a_change_to_what_was_there_before_is_found(self):
         self.assertTrue(self.findings(AFTER | {"1": BEFORE["1"] | {"SyncToken": "1"}}))

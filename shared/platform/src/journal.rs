@@ -84,6 +84,8 @@ pub struct JournalItem {
     pub send_by: Timestamp,
     /// The records.
     pub entries: Vec<Entry>,
+    /// The record that is being sent alone, if one is: then a crash counts on it only.
+    pub running: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +96,8 @@ struct Stored {
     fence: u64,
     send_by: i64,
     entries: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    running: Option<String>,
 }
 
 impl JournalItem {
@@ -104,6 +108,7 @@ impl JournalItem {
             fence: lease.fence,
             send_by,
             entries,
+            running: None,
         }
     }
 
@@ -116,6 +121,7 @@ impl JournalItem {
             fence: self.fence,
             send_by: self.send_by.as_millisecond(),
             entries,
+            running: self.running.clone(),
         })
     }
 
@@ -128,6 +134,7 @@ impl JournalItem {
                 .map_err(|error| Error::unreadable("a journal item", error))?,
             key: stored.item,
             fence: stored.fence,
+            running: stored.running,
         })
     }
 }

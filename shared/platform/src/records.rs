@@ -97,10 +97,21 @@ pub struct Written {
     pub status: SyncStatus,
     /// Why it failed, if it did.
     pub errors: Vec<FieldError>,
-    /// What QuickBooks holds now, if that is known.
-    pub quick_books: Option<QuickBooksCopy>,
+    /// What QuickBooks holds now.
+    pub shown: Shown,
     /// Zone and day, if it was sent.
     pub frozen: Option<Frozen>,
+}
+
+/// What a result says of the TimeActivity in QuickBooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing new.
+    Unchanged,
+    /// It is this now.
+    Now(QuickBooksCopy),
+    /// It was taken back.
+    Gone,
 }
 
 /// A name that was imported from QuickBooks.
@@ -327,7 +338,7 @@ impl Records {
             .iter()
             .zip(outcomes)
             .filter(|(result, outcome)| {
-                matches!(outcome, Statement::NotMet(_)) && result.quick_books.is_some()
+                matches!(outcome, Statement::NotMet(_)) && result.shown != Shown::Unchanged
             })
             .map(|(result, _)| self.result(company, fence, result, false))
             .collect::<Result<Vec<_>>>()?;
@@ -353,9 +364,16 @@ impl Records {
                 to_json(&result.errors)?
             }));
         }
-        if let Some(copy) = &result.quick_books {
-            sets.push("quickBooks=?");
-            parameters.push(AttributeValue::M(dynamo::to_item(copy)?));
+        match &result.shown {
+            Shown::Unchanged => {}
+            Shown::Now(copy) => {
+                sets.push("quickBooks=?");
+                parameters.push(AttributeValue::M(dynamo::to_item(copy)?));
+            }
+            Shown::Gone => {
+                sets.push("quickBooks=?");
+                parameters.push(AttributeValue::Null(true));
+            }
         }
         if let Some(frozen) = &result.frozen {
             sets.push("frozen=?");

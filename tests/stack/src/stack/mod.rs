@@ -14,6 +14,8 @@
 //! * [`host`]: the host app's queue on the bus.
 //! * [`sandbox`]: QuickBooks' admin side: clock, faults, what is stored, what was asked.
 //! * [`control`]: the proxy's control interface.
+//! * [`stored`]: what the product's tables hold, and time passing until the dust settles.
+//! * [`cards`]: timecards of a crew, and what QuickBooks must hold for them.
 
 #![expect(
     clippy::expect_used,
@@ -23,12 +25,14 @@
 
 pub mod api;
 pub mod aws;
+pub mod cards;
 pub mod company;
 pub mod control;
 pub mod grants;
 pub mod host;
 pub mod sandbox;
 pub mod sigv4;
+pub mod stored;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -1,0 +1,43 @@
+//! Counting crashes. A worker that takes an expired lease over counts a crash on what its predecessor
+//! was sending. At two, a record runs alone; at four it is given up as poison, so that the others go on.
+
+use domain::retry::CRASHES_POISON;
+use platform::Result;
+use platform::work::DeadReason;
+
+use crate::conclude::{Conclusions, timecard_id};
+use crate::drain::Drain;
+use crate::failure::poison;
+
+impl Drain<'_> {
+    /// Counts one crash on everything that the predecessor was sending.
+    pub async fn count_crash(&mut self) -> Result<()> {
+        for journal in self.worker.journal.open(&self.company).await? {
+            let mut conclusions = Conclusions::default();
+            let keys: Vec<String> =
+                journal.entries.iter().map(|entry| entry.work_item.clone()).collect();
+            let items = self.worker.work.items(&self.company, &keys).await?;
+            let ids: Vec<_> =
+                journal.entries.iter().filter_map(|entry| timecard_id(&entry.record)).collect();
+            let records = self.worker.records.timecards(&self.company, &ids).await?;
+            for mut entry in journal.entries.clone() {
+                // Where one was running alone, the others only waited.
+                let ran = journal.running.as_ref().is_none_or(|running| *running == entry.record);
+                entry.crashes += u32::from(ran && !entry.parked);
+                let record = timecard_id(&entry.record).and_then(|id| records.get(&id));
+                match record {
+                    Some(record) if entry.crashes >= CRASHES_POISON && !entry.parked => {
+                        let item = items
+                            .iter()
+                            .find(|item| item.key == entry.work_item && item.seq == entry.seq)
+                            .cloned();
+                        conclusions.park(item, record, entry, DeadReason::Poison, poison());
+                    }
+                    _ => conclusions.keep(entry),
+                }
+            }
+            conclusions.write_down(self, Some(journal)).await?;
+        }
+        Ok(())
+    }
+}

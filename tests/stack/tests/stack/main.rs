@@ -1,0 +1,6 @@
+//! Tests of the deployed stack, from outside. `scripts/test` brings it up; so does
+//! `scripts/dev --bare` in another terminal.
+
+mod callers;
+mod exactly_once;
+mod outside;
