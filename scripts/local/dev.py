@@ -57,7 +57,8 @@ def main():
     parser.add_argument("--once", action="store_true", help="stop after the demo; exit 0 if all is right")
     parser.add_argument("--bare", action="store_true", help="deploy, but run no demo")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     right = True
     try:
         check_ports(services.PORTS)

@@ -1,5 +1,7 @@
 """The demo's result as a person reads it."""
 
+import unicodedata
+
 from local import seed
 
 
@@ -22,10 +24,16 @@ def _cells(name, row, result, people):
     )
 
 
+def _columns(text):
+    """Columns of a terminal that a text takes: wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
 def _print(rows):
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(_columns(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = zip(row, widths, strict=True)
+        print("  ".join(cell + " " * (width - _columns(cell)) for cell, width in cells).rstrip())
         if number == 0:
             print("  ".join("─" * width for width in widths))
 

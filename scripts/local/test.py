@@ -59,7 +59,8 @@ def main():
     parser.add_argument("--full", action="store_true", help="run also the tests that take long")
     options = parser.parse_args()
     extra = ["--include-ignored"] if options.full else []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     LOCAL.mkdir(exist_ok=True)
     try:
         check_ports(services.PORTS)

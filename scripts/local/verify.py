@@ -15,7 +15,7 @@ def _entities(realm, entity):
     answer = web.request("GET", f"{SANDBOX_ADMIN_URL}/companies/{realm}/{entity}")
     if answer.status != 200:
         raise Failed(f"The sandbox answered {answer.status} when asked for {entity}.")
-    return answer.json()
+    return answer.json()[entity]
 
 
 def time_activities(realm):

@@ -254,9 +254,8 @@ impl Manage {
         if waiting.confirm_by.is_some_and(|by| by > now.as_millisecond()) {
             return Ok(());
         }
-        let live = self.connections.get(&waiting.company).await?;
         // Tokens first: a crash in between leaves the row, and the next run goes on.
-        give_back(waiting, live.as_ref(), &self.secrets, &self.oauth).await?;
+        give_back(waiting, &self.connections, &self.secrets, &self.oauth).await?;
         self.connections.remove_unconfirmed(waiting).await?;
         let entry = Entry::failure(
             &waiting.company,

@@ -163,6 +163,7 @@ async fn authorize(
         connected_at: now.as_millisecond(),
         confirm_by: None,
         confirm_shard: None,
+        replaces: None,
         refresh_owner: None,
         refresh_until: None,
         refresh_fence: 0,
@@ -170,9 +171,12 @@ async fn authorize(
     }
     .waiting(now);
     if let Some(replaced) = callback.connections.put_unconfirmed(&connection).await? {
-        // The new one is to the same realm or the company has none live; either way the tokens of the
-        // replaced one are of no use to anybody.
-        give_back(&replaced, Some(&connection), &callback.secrets, &callback.oauth).await?;
+        if replaced.realm == connection.realm {
+            // Revoking the one might end the other.
+            callback.secrets.destroy(&replaced.secret).await?;
+        } else {
+            give_back(&replaced, &callback.connections, &callback.secrets, &callback.oauth).await?;
+        }
     }
     Ok(Ok(connection))
 }

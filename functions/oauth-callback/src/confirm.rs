@@ -9,7 +9,7 @@ use platform::audit::{Action, Entry};
 use platform::bus::{ConnectionChange, Event};
 use platform::caller::{Caller, Permission};
 use platform::companies::CompanyState;
-use platform::connections::Connection;
+use platform::connections::{CONFIRM_WITHIN, Connection, ConnectionStatus};
 use platform::documents::Saved;
 use platform::give_back::give_back;
 use platform::http::JsonBody;
@@ -44,12 +44,17 @@ pub async fn confirm(
     caller.may(Permission::Administer, &company)?;
     let now = callback.clock.now().await;
     let Some(waiting) = callback.connections.unconfirmed(&company).await? else {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "nothing-to-confirm",
-            "Nothing waits for confirmation",
-            "Connect to QuickBooks first, then confirm within ten minutes.",
-        ));
+        return match callback.connections.get(&company).await? {
+            Some(live) if just_confirmed(&live, &caller, now) => {
+                go_live(&callback, &live, &caller, now).await
+            }
+            _ => Err(Problem::new(
+                StatusCode::CONFLICT,
+                "nothing-to-confirm",
+                "Nothing waits for confirmation",
+                "Connect to QuickBooks first, then confirm within ten minutes.",
+            )),
+        };
     };
     if waiting.connected_by != caller.subject {
         return Err(Problem::new(
@@ -59,9 +64,8 @@ pub async fn confirm(
             "Only the user who began to connect can confirm it. Begin again yourself if you want to connect.",
         ));
     }
-    let before = callback.connections.get(&company).await?;
     if waiting.confirm_by.is_none_or(|by| by <= now.as_millisecond()) {
-        discard(&callback, &waiting, before.as_ref()).await?;
+        discard(&callback, &waiting).await?;
         return Err(Problem::new(
             StatusCode::GONE,
             "confirmation-too-late",
@@ -69,40 +73,47 @@ pub async fn confirm(
             "A connection is confirmed within ten minutes. Connect again.",
         ));
     }
-    if !callback.connections.confirm(&waiting, now).await? {
-        let reason = if before.as_ref().is_some_and(|live| live.realm != waiting.realm) {
-            Reason::OtherRealm
-        } else {
-            Reason::RealmTaken
-        };
-        discard(&callback, &waiting, before.as_ref()).await?;
-        return Err(Problem::new(
-            reason.status(),
-            reason.code(),
-            "Not connected",
-            reason.sentence(),
-        ));
+    let before = callback.connections.get(&company).await?;
+    let mut live = waiting.clone().live(now);
+    live.replaces = before.as_ref().map(|before| before.secret.clone());
+    if callback.connections.confirm(&waiting, &live, now).await? {
+        return go_live(&callback, &live, &caller, now).await;
     }
-    if let Some(before) = before
-        && before.connection_id != waiting.connection_id
+    // Said twice at once: the other one won, and both are right.
+    if let Some(live) = callback.connections.get(&company).await?
+        && live.connection_id == waiting.connection_id
     {
-        give_back(&before, Some(&waiting), &callback.secrets, &callback.oauth).await?;
+        return go_live(&callback, &live, &caller, now).await;
     }
-    go_live(&callback, &waiting, &caller, now).await?;
-    Ok(Json(Confirmed {
-        success: true,
-        realm_id: waiting.realm.to_string(),
-        company_name: waiting.company_name,
-    }))
+    let reason = if before.is_some_and(|live| live.realm != waiting.realm) {
+        Reason::OtherRealm
+    } else {
+        Reason::RealmTaken
+    };
+    discard(&callback, &waiting).await?;
+    Err(Problem::new(reason.status(), reason.code(), "Not connected", reason.sentence()))
 }
 
+/// Whether the caller confirmed this connection a moment ago: their first answer may have been lost, or
+/// the function may have died before all was done. What follows a confirmation is safe to repeat.
+fn just_confirmed(live: &Connection, caller: &Caller, now: Timestamp) -> bool {
+    live.status == ConnectionStatus::Connected
+        && live.connected_by == caller.subject
+        && now.as_millisecond() - live.connected_at <= CONFIRM_WITHIN.as_secs() * 1000
+}
+
+/// What follows a confirmation. Every step may be repeated.
 async fn go_live(
     callback: &Callback,
     connection: &Connection,
     caller: &Caller,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<Json<Confirmed>, Problem> {
     let company = &connection.company;
+    if let Some(replaced) = &connection.replaces {
+        // The same realm, so nothing is revoked: that might end this connection too.
+        callback.secrets.destroy(replaced).await?;
+    }
     let settings = callback.settings.current(company).await?;
     if settings.document.time_zone.is_none()
         && let Some(zone) = &connection.company_time_zone
@@ -146,16 +157,16 @@ async fn go_live(
             at: now,
         }])
         .await?;
-    Ok(())
+    Ok(Json(Confirmed {
+        success: true,
+        realm_id: connection.realm.to_string(),
+        company_name: connection.company_name.clone(),
+    }))
 }
 
-async fn discard(
-    callback: &Callback,
-    waiting: &Connection,
-    live: Option<&Connection>,
-) -> Result<(), Problem> {
+async fn discard(callback: &Callback, waiting: &Connection) -> Result<(), Problem> {
     if callback.connections.remove_unconfirmed(waiting).await? {
-        give_back(waiting, live, &callback.secrets, &callback.oauth).await?;
+        give_back(waiting, &callback.connections, &callback.secrets, &callback.oauth).await?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use domain::time_activity::{Frozen, TimeActivityBody, differences};
 use domain::work::SyncStatus;
 use jiff::Timestamp;
 use platform::Result;
+use platform::access::AccessError;
 use platform::audit::{Action, Entry as AuditEntry};
 use platform::bus::Event;
 use platform::jobs::Outcome;
@@ -15,7 +16,7 @@ use platform::journal::{Entry, JournalItem, Operation};
 use platform::keys;
 use platform::records::{QuickBooksCopy, Shown, TimecardRecord, Written};
 use platform::work::{DeadLetter, DeadReason, Finished, WorkItem};
-use quickbooks::Entity;
+use quickbooks::{CallError, Entity};
 use serde_json::Value;
 
 use crate::drain::Drain;
@@ -397,8 +398,13 @@ impl Conclusions {
             })
             .await;
         drop(permit);
-        let still_there = taken_back.is_err().then_some(copy.id.as_str());
-        if let Err(error) = &taken_back {
+        let still_there = match &taken_back {
+            Ok(_) => None,
+            // Not found means done: a predecessor died right after taking it back.
+            Err(AccessError::Call(CallError::Refused(fault))) if fault.has("610") => None,
+            Err(_) => Some(copy.id.as_str()),
+        };
+        if let (Some(_), Err(error)) = (still_there, &taken_back) {
             tracing::error!(company = %drain.company, record = %record.item, %error, "a TimeActivity that was filed differently could not be taken back");
         }
         let error = filed_differently(&differs, still_there);

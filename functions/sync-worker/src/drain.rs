@@ -26,6 +26,8 @@ use crate::keeper::Keeper;
 
 /// How long a slice goes on starting new work.
 pub const SLICE: Duration = Duration::from_secs(75);
+/// A company without access that is not paused (its environment is not ours) is looked at this often.
+const NO_ACCESS: SignedDuration = SignedDuration::from_mins(15);
 /// Work items read at once: as many as one batch read of their records takes.
 const PAGE: i32 = 100;
 
@@ -44,6 +46,8 @@ pub enum Slice {
     Stopped,
     /// AWS did not do what was asked; it goes on in a minute.
     Failed,
+    /// There is no access to QuickBooks until a person does something. Nothing was touched.
+    NoAccess,
 }
 
 /// What a slice knows of its company.
@@ -271,6 +275,11 @@ impl Drain<'_> {
     async fn stop_early(&self) -> Result<Slice> {
         let now = self.worker.clock.now().await;
         let lease = self.keeper.lease();
+        if self.keeper.no_access() {
+            // Usually the company is paused by now; connecting again makes it due.
+            self.worker.companies.release(&lease, Some(now + NO_ACCESS), true).await?;
+            return Ok(Slice::NoAccess);
+        }
         if lease.state != self.state {
             // The switch said what is due; giving the lease back is all that is left.
             let paused = lease.state == CompanyState::Paused;

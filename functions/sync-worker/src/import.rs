@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::drain::Drain;
 use crate::failure::{not_imported, refusal};
+use crate::send::no_access;
 
 /// Why an import stopped.
 enum Stopped {
@@ -26,6 +27,8 @@ enum Stopped {
     Refused(FieldError),
     /// It heals.
     Later(String),
+    /// There is no access: nothing is touched.
+    NoAccess,
 }
 
 impl Drain<'_> {
@@ -47,6 +50,7 @@ impl Drain<'_> {
                     .record(entity.name());
                 (entry, Outcome::Failed(vec![error]))
             }
+            Err(Stopped::NoAccess) => return Ok(()),
             Err(Stopped::Later(reason)) => {
                 let attempts = item.attempts + 1;
                 let entry = Entry::failure(&self.company, Action::Import, actor, &reason)
@@ -95,6 +99,10 @@ impl Drain<'_> {
                 Err(AccessError::Call(CallError::Throttled { retry_after, fault })) => {
                     self.pacer.hold(retry_after);
                     return Ok(Err(Stopped::Later(fault.to_string())));
+                }
+                Err(error) if no_access(&error) => {
+                    self.keeper.note_no_access();
+                    return Ok(Err(Stopped::NoAccess));
                 }
                 Err(error) => return Ok(Err(Stopped::Later(error.to_string()))),
             };

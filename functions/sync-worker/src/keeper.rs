@@ -29,13 +29,17 @@ struct Shared {
 struct Kept {
     lease: Lease,
     lost: bool,
+    no_access: bool,
 }
 
 impl Keeper {
     /// Begins to keep a lease.
     pub fn start(lease: Lease, companies: Companies, clock: Clock) -> Self {
-        let shared =
-            Arc::new(Shared { companies, clock, kept: Mutex::new(Kept { lease, lost: false }) });
+        let shared = Arc::new(Shared {
+            companies,
+            clock,
+            kept: Mutex::new(Kept { lease, lost: false, no_access: false }),
+        });
         let kept = Arc::clone(&shared);
         let beats = tokio::spawn(async move {
             loop {
@@ -51,10 +55,21 @@ impl Keeper {
         self.shared.kept().lease.clone()
     }
 
-    /// Whether somebody else has the lease, or the company does not run any more as it did at the start.
+    /// Whether somebody else has the lease, the company does not run any more as it did at the start, or
+    /// there is no access to QuickBooks.
     pub fn must_stop(&self, began_as: CompanyState) -> bool {
         let kept = self.shared.kept();
-        kept.lost || kept.lease.state != began_as
+        kept.lost || kept.no_access || kept.lease.state != began_as
+    }
+
+    /// Says that there is no access to QuickBooks until a person does something.
+    pub fn note_no_access(&self) {
+        self.shared.kept().no_access = true;
+    }
+
+    /// Whether that was said.
+    pub fn no_access(&self) -> bool {
+        self.shared.kept().no_access
     }
 
     /// Whether work was added since the last pass began.

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::conclude::Conclusions;
 use crate::drain::Drain;
 use crate::failure::{already_billed, refusal};
-use crate::send::Answer;
+use crate::send::{Answer, no_access};
 
 /// Cards sent under one journal item: five seconds' worth at 8 calls a second.
 const GROUP: usize = 40;
@@ -51,6 +51,8 @@ enum Current {
     Refused(FieldError),
     /// QuickBooks could not be asked; the reason.
     Later(String),
+    /// There is no access: nothing is touched.
+    NotTried,
 }
 
 impl Drain<'_> {
@@ -181,6 +183,7 @@ impl Drain<'_> {
                     conclusions.refused(Some(item), &record, record.version, vec![error], None);
                     return Ok(None);
                 }
+                Current::NotTried => return Ok(None),
                 Current::Later(reason) => {
                     let now = self.worker.clock.now().await;
                     let attempts = item.attempts + 1;
@@ -231,6 +234,10 @@ impl Drain<'_> {
             Ok(stored) => stored,
             Err(AccessError::Call(CallError::Refused(fault))) => {
                 return Ok(Current::Refused(refusal(&fault)));
+            }
+            Err(error) if no_access(&error) => {
+                self.keeper.note_no_access();
+                return Ok(Current::NotTried);
             }
             Err(error) => return Ok(Current::Later(error.to_string())),
         };

@@ -77,9 +77,26 @@ impl Drain<'_> {
                 if let AccessError::Call(CallError::Throttled { retry_after, .. }) = &error {
                     self.pacer.hold(*retry_after);
                 }
+                if no_access(&error) {
+                    self.keeper.note_no_access();
+                }
                 meaning(entry.attempts, error, sent_at, first)
             }
         }
+    }
+}
+
+/// Whether the company can do nothing until a person connects it again, or corrects the set-up. That is
+/// no fault of any record: its work waits untouched.
+pub fn no_access(error: &AccessError) -> bool {
+    match error {
+        AccessError::Call(error) => matches!(error, CallError::ReconnectNeeded(_)),
+        AccessError::Token(error) => matches!(
+            error,
+            TokenError::NotConnected
+                | TokenError::ReconnectRequired
+                | TokenError::OtherEnvironment { .. }
+        ),
     }
 }
 
@@ -103,8 +120,7 @@ fn meaning(attempts: u32, error: AccessError, now: Timestamp, first: bool) -> An
         AccessError::Token(TokenError::Platform(_)) => {
             return not_stored(Some(now + ONE_MINUTE), false);
         }
-        // The company is paused, or its environment is not ours: the record can do nothing for it.
-        AccessError::Token(_) => return not_stored(Some(now + A_WHILE), false),
+        AccessError::Token(_) => return Answer::NotTried,
     };
     match error {
         CallError::Throttled { retry_after, .. } => {
@@ -115,7 +131,7 @@ fn meaning(attempts: u32, error: AccessError, now: Timestamp, first: bool) -> An
         CallError::TokenRefused(_) => {
             Answer::Open { resend_at: now + ONE_MINUTE, counts: true, look_up: false, reason }
         }
-        CallError::ReconnectNeeded(_) => not_stored(Some(now + A_WHILE), false),
+        CallError::ReconnectNeeded(_) => Answer::NotTried,
         CallError::CompanyUnusable(_) | CallError::NotSent { .. } => not_stored(ladder, true),
         // QuickBooks answers 6000 to a replay where 600 would be right.
         CallError::Refused(fault) if !first && fault.has("6000") => open_for_look_up(now, reason),
@@ -135,8 +151,6 @@ fn meaning(attempts: u32, error: AccessError, now: Timestamp, first: bool) -> An
 }
 
 const ONE_MINUTE: SignedDuration = SignedDuration::from_mins(1);
-/// For what waits for a person: looking more often would not help.
-const A_WHILE: SignedDuration = SignedDuration::from_mins(15);
 
 fn open_for_look_up(now: Timestamp, reason: String) -> Answer {
     Answer::Open {
@@ -231,18 +245,16 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_costs_a_record_no_attempt() {
-        let lost = || AccessError::Call(CallError::ReconnectNeeded(fault("3100")));
-        let refused = || AccessError::Token(TokenError::ReconnectRequired);
-        for error in [lost(), refused()] {
+    fn a_lost_connection_touches_no_record() {
+        let lost = AccessError::Call(CallError::ReconnectNeeded(fault("3100")));
+        let refused = AccessError::Token(TokenError::ReconnectRequired);
+        for error in [lost, refused] {
+            assert!(no_access(&error));
             let answer = meaning(5, error, now(), true);
-            assert!(
-                matches!(answer, Answer::Anew { due: Some(_), counts: false, .. }),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, Answer::NotTried), "{answer:?}");
         }
-        let answer = meaning(5, lost(), now(), false);
-        assert!(matches!(answer, Answer::Open { counts: false, .. }), "{answer:?}");
+        let outage = AccessError::Token(TokenError::Later("Intuit is down".to_owned()));
+        assert!(!no_access(&outage));
     }
 
     #[test]

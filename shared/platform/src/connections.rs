@@ -84,6 +84,9 @@ pub struct Connection {
     /// Constant key of the index [`UNCONFIRMED_INDEX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_shard: Option<String>,
+    /// The secret of the connection that this one took the place of, until it is destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// Who holds the refresh lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_owner: Option<String>,
@@ -237,9 +240,13 @@ impl Connections {
 
     /// Makes a waiting connection the company's live one, in one transaction with the realm's guard.
     /// Answers false when the realm belongs to another company, the company has another realm, or the
-    /// waiting row changed meanwhile.
-    pub async fn confirm(&self, waiting: &Connection, now: Timestamp) -> Result<bool> {
-        let live = waiting.clone().live(now);
+    /// waiting row changed meanwhile. `live` is [`Connection::live`] of the waiting one.
+    pub async fn confirm(
+        &self,
+        waiting: &Connection,
+        live: &Connection,
+        now: Timestamp,
+    ) -> Result<bool> {
         let guard = Item::from([
             ("id".to_owned(), s(keys::realm_guard(live.environment, &live.realm))),
             ("company".to_owned(), s(live.company.as_ref())),
@@ -247,7 +254,7 @@ impl Connections {
         let call = "confirm the connection";
         let put_live = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(dynamo::to_item(&live)?))
+            .set_item(Some(dynamo::to_item(live)?))
             .condition_expression("attribute_not_exists(id) OR realm = :realm")
             .expression_attribute_values(":realm", s(live.realm.as_ref()))
             .build()

@@ -2,27 +2,24 @@
 
 use quickbooks::OAuth;
 
-use crate::connections::Connection;
+use crate::connections::{Connection, ConnectionStatus, Connections};
 use crate::error::Result;
 use crate::secrets::Secrets;
 
 /// Revokes a connection's tokens at Intuit and destroys its secret.
 ///
-/// Where the company's `live` connection is to the same realm, nothing is revoked: revoking one token of
-/// an app and a realm may end the other too (not documented; a dead live connection is the worse
-/// outcome, and an unused token ends by itself after 100 days).
+/// Where the realm has a live connection, of this or of another company, nothing is revoked: revoking
+/// one token of an app and a realm may end the other too (not documented; a dead live connection is the
+/// worse outcome, and an unused token ends by itself after 100 days).
 ///
 /// Intuit being down or refusing does not stop the destruction of the secret; it is logged.
 pub async fn give_back(
     connection: &Connection,
-    live: Option<&Connection>,
+    connections: &Connections,
     secrets: &Secrets,
     oauth: &OAuth,
 ) -> Result<()> {
-    let shares_realm = live.is_some_and(|live| {
-        live.realm == connection.realm && live.environment == connection.environment
-    });
-    if !shares_realm
+    if !realm_is_live(connection, connections).await?
         && let Some(tokens) = secrets.get(&connection.secret, &connection.version_id).await?
     {
         let app = secrets.app().await?;
@@ -31,4 +28,13 @@ pub async fn give_back(
         }
     }
     secrets.destroy(&connection.secret).await
+}
+
+async fn realm_is_live(connection: &Connection, connections: &Connections) -> Result<bool> {
+    let owner = connections.company_of(connection.environment, &connection.realm).await?;
+    let Some(owner) = owner else { return Ok(false) };
+    let live = connections.get(&owner).await?;
+    Ok(live.is_some_and(|live| {
+        live.realm == connection.realm && live.status == ConnectionStatus::Connected
+    }))
 }

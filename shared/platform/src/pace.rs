@@ -48,11 +48,11 @@ impl InteractivePace {
         for (expression, condition) in [
             (
                 "SET used = used + :one, freeAt = :free",
-                "minute = :minute AND used < :allowed AND freeAt <= :now",
+                "#minute = :minute AND used < :allowed AND freeAt <= :now",
             ),
             (
-                "SET minute = :minute, used = :one, freeAt = :free",
-                "attribute_not_exists(minute) OR (minute < :minute AND freeAt <= :now)",
+                "SET #minute = :minute, used = :one, freeAt = :free",
+                "attribute_not_exists(#minute) OR (#minute < :minute AND freeAt <= :now)",
             ),
         ] {
             let mut update = self
@@ -63,6 +63,7 @@ impl InteractivePace {
                 .key("item", s(keys::INTERACTIVE))
                 .update_expression(expression)
                 .condition_expression(condition)
+                .expression_attribute_names("#minute", "minute")
                 .expression_attribute_values(":one", n(1))
                 .expression_attribute_values(":free", ms(now + IN_FLIGHT))
                 .expression_attribute_values(":minute", n(minute))

@@ -1,6 +1,7 @@
 //! Records: the timecards of the host app, and what was imported from QuickBooks.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -353,10 +354,10 @@ impl Records {
         result: &Written,
         newest: bool,
     ) -> Result<Sql> {
-        let mut sets = vec!["fence=?"];
+        let mut sets = vec!["fence"];
         let mut parameters = vec![n(fence)];
         if newest {
-            sets.extend(["\"status\"=?", "errors=?"]);
+            sets.extend(["status", "errors"]);
             parameters.push(s(result.status.as_str()));
             parameters.push(s(if result.errors.is_empty() {
                 String::new()
@@ -367,30 +368,29 @@ impl Records {
         match &result.shown {
             Shown::Unchanged => {}
             Shown::Now(copy) => {
-                sets.push("quickBooks=?");
+                sets.push("quickBooks");
                 parameters.push(AttributeValue::M(dynamo::to_item(copy)?));
             }
             Shown::Gone => {
-                sets.push("quickBooks=?");
+                sets.push("quickBooks");
                 parameters.push(AttributeValue::Null(true));
             }
         }
         if let Some(frozen) = &result.frozen {
-            sets.push("frozen=?");
+            sets.push("frozen");
             parameters.push(AttributeValue::M(dynamo::to_item(frozen)?));
         }
         let mut text = format!("UPDATE \"{}\"", self.table);
         for set in sets {
-            text.push_str(" SET ");
-            text.push_str(set);
+            let _ = write!(text, " SET \"{set}\"=?");
         }
-        text.push_str(" WHERE company=? AND item=?");
+        text.push_str(" WHERE \"company\"=? AND \"item\"=?");
         parameters.extend([s(company.as_ref()), s(&result.record)]);
         if newest {
-            text.push_str(" AND version=?");
+            text.push_str(" AND \"version\"=?");
             parameters.push(n(result.version));
         }
-        text.push_str(" AND fence<=?");
+        text.push_str(" AND \"fence\"<=?");
         parameters.push(n(fence));
         Ok(Sql { text, parameters })
     }

@@ -311,7 +311,7 @@ impl Work {
             .iter()
             .map(|done| Sql {
                 text: format!(
-                    "DELETE FROM \"{}\" WHERE company = ? AND item = ? AND seq = ?",
+                    "DELETE FROM \"{}\" WHERE \"company\"=? AND \"item\"=? AND \"seq\"=?",
                     self.table
                 ),
                 parameters: vec![

@@ -175,6 +175,7 @@ fn constructors() -> BTreeMap<String, Code> {
 
 /// Problems that are built in place.
 fn codes_of_file(source: &str) -> BTreeSet<Code> {
+    let pair = Regex::new(r#"\(\("([a-z0-9-]+)","#).unwrap();
     let mut codes = BTreeSet::new();
     for call in calls(source, "Problem::new(") {
         if let Some(code) = literal(&call[1]) {
@@ -186,7 +187,6 @@ fn codes_of_file(source: &str) -> BTreeSet<Code> {
             codes.extend(named.map(|reason| (reason.status().as_u16(), reason.code().to_owned())));
         } else {
             // A code that is chosen just before, in pairs of code and error.
-            let pair = Regex::new(r#"\(\("([a-z0-9-]+)","#).unwrap();
             let chosen: Vec<Code> = pair
                 .captures_iter(source)
                 .map(|code| (status(&call[0]), code[1].to_owned()))

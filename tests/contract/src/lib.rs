@@ -1,7 +1,7 @@
 //! Tests that hold the product's written contracts against what it does.
 //!
-//! `openapi.yaml`, the bus event schemas and the sample events are read by people and by other
-//! people's tools. Each is written by hand, so each is checked here against the source it speaks of:
+//! `openapi.yaml`, the bus event schemas, the sample events and the pages are read by people and by
+//! other people's tools. Each is written by hand, so each is checked here against the source it speaks of:
 //! routes and authorizers against `template.yaml`, roles and problem codes against the handlers'
 //! source, limits against the constants, examples against the schemas and against the product's own
 //! readers. What cannot be seen in the source (that an answer really looks so) is the stack tests' part.
@@ -14,7 +14,7 @@
 //! | `document` | `openapi.yaml` as operations, and its schemas as validators |
 //! | `template` | `template.yaml` as functions, routes and schedules |
 //! | `handlers`, `rust` | what the handlers' source says: routes, permissions, problem codes |
-//! | `routes`, `problems`, `schemas`, `samples` | the tests |
+//! | `routes`, `problems`, `schemas`, `samples`, `pages` | the tests |
 
 #[cfg(test)]
 mod document;
@@ -22,6 +22,8 @@ mod document;
 mod files;
 #[cfg(test)]
 mod handlers;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]

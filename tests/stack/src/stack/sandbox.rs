@@ -55,8 +55,7 @@ impl Sandbox<'_> {
     /// Everything of one kind that a company holds, inactive and deleted ones too.
     pub async fn entities(&self, realm: &str, entity: &str) -> Vec<Value> {
         let answer = self.call(Method::GET, &format!("/companies/{realm}/{entity}"), None).await;
-        let rows = if answer.is_array() { answer } else { answer[entity].clone() };
-        rows.as_array().cloned().unwrap_or_default()
+        answer[entity].as_array().cloned().unwrap_or_default()
     }
 
     /// Stores an entity as it is, bypassing validation and limits; returns what is stored.
@@ -67,8 +66,7 @@ impl Sandbox<'_> {
     /// The calls that a company made, without tokens.
     pub async fn requests(&self, realm: &str) -> Vec<Value> {
         let answer = self.call(Method::GET, &format!("/requests?realm={realm}"), None).await;
-        let rows = if answer.is_array() { answer } else { answer["requests"].clone() };
-        rows.as_array().cloned().unwrap_or_default()
+        answer["requests"].as_array().cloned().unwrap_or_default()
     }
 
     /// A company's counters.

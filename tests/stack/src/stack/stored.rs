@@ -202,6 +202,23 @@ impl Stack {
         panic!("timecards are still on their way after twelve rounds");
     }
 
+    /// Kills the process of a function that made the last call of this kind since `mark`, from here
+    /// rather than at a call.
+    ///
+    /// # Panics
+    ///
+    /// If there was no such call.
+    pub async fn kill_caller(&self, mark: u64, binary: &str, action: &str) {
+        let function = self.function(binary);
+        let calls = self.control().log(mark).await;
+        let of_it = |call: &&crate::proxy::log::Entry| {
+            call.function.as_deref() == Some(function) && call.action == action
+        };
+        let last = calls.iter().rev().find(of_it).expect("the function made no such call");
+        let pid = last.pid.and_then(rustix::process::Pid::from_raw).expect("a process called");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is there");
+    }
+
     /// Moves the clock forward to a time in milliseconds since 1970, and a little more.
     pub async fn clock_reaches(&self, ms: i64) {
         let wait = ms - self.sandbox().now().await.as_millisecond();

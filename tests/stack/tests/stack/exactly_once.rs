@@ -126,8 +126,6 @@ async fn whatever_quickbooks_answers_there_is_one_of_each() {
         ("429 of the gateway", json!({ "status": 429, "faultShape": "gateway" })),
         ("401 for a token that is fresh", json!({ "status": 401, "faultCode": "3200" })),
         ("the company cannot be used", json!({ "status": 400, "faultCode": "6190" })),
-        // The sender gives up after 30 s; QuickBooks commits all the same.
-        ("committed after the sender gave up", json!({ "delayMs": 32_000 })),
     ];
     let companies = stack.crews(troubles.len()).await;
     let all: Vec<&Company> = companies.iter().collect();
@@ -140,7 +138,7 @@ async fn whatever_quickbooks_answers_there_is_one_of_each() {
     // Those without trouble of their own do not wait for the one that has it.
     for (company, (name, _)) in companies.iter().zip(&troubles) {
         let others = [cards[0].clone(), cards[2].clone()];
-        stack.all_synced(company, &others, Duration::from_mins(2)).await;
+        stack.all_synced(company, &others, SOON).await;
         let creates =
             stack.sandbox().counters(&company.realm).await["rest"]["TimeActivity"]["create"]
                 .as_u64()
@@ -152,6 +150,52 @@ async fn whatever_quickbooks_answers_there_is_one_of_each() {
         let wrong = stack.not_exactly_once(company, &cards).await;
         assert!(wrong.is_empty(), "{name}, {}:\n{}", company.id, wrong.join("\n"));
     }
+}
+
+/// The worker is killed in the middle of a call that QuickBooks has begun to work on.
+#[tokio::test]
+async fn a_send_that_commits_after_its_sender_died_is_the_only_one() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.crew().await;
+    stack.let_others_rest(&[&company]).await;
+    let cards = Card::several("t", 3);
+    let mark = stack.control().mark().await;
+    let slow = json!({ "delayMs": 4000 });
+    stack.sandbox().fault(&fault(&company, &cards[2], &slow)).await;
+    stack.deliver(&company, &cards).await;
+    eventually("the two others", SOON, async || {
+        (stack.activities(&company).await.len() == 2).then_some(())
+    })
+    .await;
+    stack.kill_caller(mark, "sync-worker", "dynamodb:TransactWriteItems").await;
+    assert_eq!(stack.activities(&company).await.len(), 2, "killed too late");
+    eventually("the commit", SOON, async || {
+        (stack.activities(&company).await.len() == 3).then_some(())
+    })
+    .await;
+    assert!(stack.records(&company).await.values().all(|record| record.status == "pending"));
+    stack.dust_settles(&[&company]).await;
+    stack.exactly_once(&company, &cards).await;
+}
+
+#[tokio::test]
+#[ignore = "long: the sender gives up after 30 s"]
+async fn a_send_that_commits_after_its_sender_gave_up_is_the_only_one() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.crew().await;
+    stack.let_others_rest(&[&company]).await;
+    let cards = Card::several("t", 3);
+    let slow = json!({ "delayMs": 33_000 });
+    stack.sandbox().fault(&fault(&company, &cards[1], &slow)).await;
+    stack.deliver(&company, &cards).await;
+    let others = [cards[0].clone(), cards[2].clone()];
+    stack.all_synced(&company, &others, Duration::from_mins(1)).await;
+    eventually("the commit", SOON, async || {
+        (stack.activities(&company).await.len() == 3).then_some(())
+    })
+    .await;
+    stack.dust_settles(&[&company]).await;
+    stack.exactly_once(&company, &cards).await;
 }
 
 /// A cut on the way, with the sandbox as it is: the request never arrives, or its answer does not.

@@ -46,7 +46,7 @@ fn wrong_fields() -> Vec<(Value, &'static str, &'static str)> {
         (json!({ "version": -1 }), "version", "too-small"),
         (json!({ "version": 1.5 }), "version", "not-a-whole-number"),
         (json!({ "version": "1" }), "version", "wrong-type"),
-        (json!({ "version": 1e300 }), "version", "too-large"),
+        (json!({ "version": 9_007_199_254_740_993_u64 }), "version", "too-large"),
         (json!({ "workerId": null }), "workerId", "missing"),
         (json!({ "workerId": "" }), "workerId", "invalid-id"),
         (json!({ "projectId": null }), "projectId", "missing"),

@@ -2,5 +2,8 @@
 //! `scripts/dev --bare` in another terminal.
 
 mod callers;
+mod connecting;
 mod exactly_once;
+mod intake_input;
 mod outside;
+mod set_up;

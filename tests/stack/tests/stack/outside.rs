@@ -1,18 +1,21 @@
 //! What these tests do from outside besides the harness: calls with any token, a browser that keeps
 //! its cookies as browsers do, and a look at tables, secrets and logs with the emulator's root keys.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
-use stack_tests::stack::Stack;
 use stack_tests::stack::api::{Answer, Caller};
 use stack_tests::stack::company::Company;
 use stack_tests::stack::sigv4::{self, Call, Keys};
+use stack_tests::stack::stored::text;
+use stack_tests::stack::{Stack, eventually};
 use url::Url;
 
 /// A token of the local issuer; `wish` is what the issuer is asked for.
-pub async fn token(stack: &Stack, wish: &Value) -> String {
+pub(crate) async fn token(stack: &Stack, wish: &Value) -> String {
     let url = format!("{}/token", stack.is.issuer_url);
     let answer = stack.http.post(url).json(wish).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
@@ -20,7 +23,7 @@ pub async fn token(stack: &Stack, wish: &Value) -> String {
 }
 
 /// A call with a bearer as it is, or none.
-pub async fn call(
+pub(crate) async fn call(
     stack: &Stack,
     bearer: Option<&str>,
     method: Method,
@@ -40,7 +43,7 @@ pub async fn call(
 }
 
 /// The content type of an answer, without its parameters.
-pub fn content_type(headers: &HeaderMap) -> &str {
+pub(crate) fn content_type(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default()
 }
@@ -48,7 +51,7 @@ pub fn content_type(headers: &HeaderMap) -> &str {
 /// Checks that an answer is a problem document of this status and code, with words for a person, and
 /// returns it.
 #[track_caller]
-pub fn problem(answer: &Answer, status: u16, code: &str) -> Value {
+pub(crate) fn problem(answer: &Answer, status: u16, code: &str) -> Value {
     let document = answer.json();
     assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(document["code"], code, "{}", answer.text);
@@ -63,7 +66,7 @@ pub fn problem(answer: &Answer, status: u16, code: &str) -> Value {
 
 /// Checks that a problem names this field by this code with a fix, and returns that error.
 #[track_caller]
-pub fn names(document: &Value, field: &str, code: &str) -> Value {
+pub(crate) fn names(document: &Value, field: &str, code: &str) -> Value {
     let errors = document["errors"].as_array().cloned().unwrap_or_default();
     let found = errors.iter().find(|error| error["field"] == field && error["code"] == code);
     let found = found.unwrap_or_else(|| panic!("no {code} of {field} in {document}"));
@@ -75,48 +78,48 @@ pub fn names(document: &Value, field: &str, code: &str) -> Value {
 
 /// A page as a browser got it.
 #[derive(Debug)]
-pub struct Page {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub location: Option<Url>,
-    pub text: String,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) location: Option<Url>,
+    pub(crate) text: String,
 }
 
 impl Page {
     /// The page in words: a failed assertion shows it.
-    pub fn says(&self, words: &str) -> bool {
+    pub(crate) fn says(&self, words: &str) -> bool {
         self.text.contains(words)
     }
 
     /// A header's value.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
 /// A cookie with what the browser must know of it.
 #[derive(Clone, Debug)]
-pub struct Cookie {
-    pub host: String,
-    pub name: String,
-    pub value: String,
-    pub path: String,
+pub(crate) struct Cookie {
+    pub(crate) host: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) path: String,
     /// Everything after the value, as the server wrote it.
-    pub attributes: String,
+    pub(crate) attributes: String,
 }
 
 /// A browser with a cookie jar of its own. Loopback counts as secure, as it does in browsers.
 #[derive(Clone, Debug, Default)]
-pub struct Visitor(pub Vec<Cookie>);
+pub(crate) struct Visitor(pub(crate) Vec<Cookie>);
 
 impl Visitor {
     /// Opens a page; redirects are not followed.
-    pub async fn open(&mut self, stack: &Stack, url: &Url) -> Page {
+    pub(crate) async fn open(&mut self, stack: &Stack, url: &Url) -> Page {
         self.open_as(stack, url, "text/html,*/*;q=0.8").await
     }
 
     /// Opens a page with an Accept header.
-    pub async fn open_as(&mut self, stack: &Stack, url: &Url, accept: &str) -> Page {
+    pub(crate) async fn open_as(&mut self, stack: &Stack, url: &Url, accept: &str) -> Page {
         let host = url.host_str().unwrap_or_default();
         let mine = self
             .0
@@ -165,20 +168,20 @@ impl Visitor {
 }
 
 /// The connect link that a caller gets for a company.
-pub async fn link(stack: &Stack, caller: &Caller, company: &str) -> Url {
+pub(crate) async fn link(stack: &Stack, caller: &Caller, company: &str) -> Url {
     let answer = stack.post(caller, "/connect", &json!({ "companyId": company })).await.ok();
     Url::parse(answer["url"].as_str().expect("a connect link")).expect("the link is a URL")
 }
 
 /// Opens a connect link; answers Intuit's consent page, not opened yet.
-pub async fn to_intuit(stack: &Stack, visitor: &mut Visitor, link: &Url) -> Url {
+pub(crate) async fn to_intuit(stack: &Stack, visitor: &mut Visitor, link: &Url) -> Url {
     let page = visitor.open(stack, link).await;
     assert_eq!(page.status, 302, "{}", page.text);
     page.location.expect("a redirect to Intuit")
 }
 
 /// Grants access to a realm on Intuit's page; answers the callback, not opened yet.
-pub async fn grant(stack: &Stack, visitor: &mut Visitor, consent: &Url, realm: &str) -> Url {
+pub(crate) async fn grant(stack: &Stack, visitor: &mut Visitor, consent: &Url, realm: &str) -> Url {
     let mut consent = consent.clone();
     consent.query_pairs_mut().append_pair("auto", realm);
     let page = visitor.open(stack, &consent).await;
@@ -187,29 +190,29 @@ pub async fn grant(stack: &Stack, visitor: &mut Visitor, consent: &Url, realm: &
 }
 
 /// From the link of the company's admin to the callback with a code, not opened yet.
-pub async fn callback(stack: &Stack, company: &Company, visitor: &mut Visitor) -> Url {
+pub(crate) async fn callback(stack: &Stack, company: &Company, visitor: &mut Visitor) -> Url {
     let link = link(stack, &company.admin, &company.id).await;
     let consent = to_intuit(stack, visitor, &link).await;
     grant(stack, visitor, &consent, &company.realm).await
 }
 
 /// Confirms a connection.
-pub async fn confirm(stack: &Stack, caller: &Caller, company: &str) -> Answer {
+pub(crate) async fn confirm(stack: &Stack, caller: &Caller, company: &str) -> Answer {
     stack.post(caller, "/connect/confirm", &json!({ "companyId": company })).await
 }
 
 /// The connection's status as an admin sees it.
-pub async fn status(stack: &Stack, company: &Company) -> Value {
+pub(crate) async fn status(stack: &Stack, company: &Company) -> Value {
     stack.get(&company.admin, &format!("/status?companyId={}", company.id)).await.ok()
 }
 
 /// A value of a URL's query.
-pub fn query(url: &Url, name: &str) -> Option<String> {
+pub(crate) fn query(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// The URL with another value in its query, or without it.
-pub fn with_query(url: &Url, name: &str, value: Option<&str>) -> Url {
+pub(crate) fn with_query(url: &Url, name: &str, value: Option<&str>) -> Url {
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut changed = url.clone();
     changed.query_pairs_mut().clear().extend_pairs(pairs.iter().filter(|(key, _)| key != name));
@@ -220,49 +223,49 @@ pub fn with_query(url: &Url, name: &str, value: Option<&str>) -> Url {
 }
 
 /// A `GET` on the sandbox's admin side.
-pub async fn sandbox_get(stack: &Stack, path: &str) -> Value {
+pub(crate) async fn sandbox_get(stack: &Stack, path: &str) -> Value {
     let url = format!("{}{path}", stack.is.sandbox_admin_url);
     stack.http.get(url).send().await.unwrap().json().await.unwrap()
 }
 
 /// How often somebody tried to exchange a code of this realm.
-pub async fn exchanges(stack: &Stack, realm: &str) -> u64 {
+pub(crate) async fn exchanges(stack: &Stack, realm: &str) -> u64 {
     let tokens = stack.sandbox().counters(realm).await["tokens"].clone();
     tokens["exchange"].as_u64().unwrap() + tokens["refused"].as_u64().unwrap()
 }
 
 /// How many grants Intuit still honours for a realm.
-pub async fn live_grants(stack: &Stack, realm: &str) -> u64 {
+pub(crate) async fn live_grants(stack: &Stack, realm: &str) -> u64 {
     sandbox_get(stack, &format!("/companies/{realm}")).await["liveGrants"].as_u64().unwrap()
 }
 
-/// Rows of one partition of a table, by the table's name in the template, its key and the value.
-pub async fn rows(stack: &Stack, table: &str, key: &str, value: &str) -> Vec<Value> {
-    let mut rows = Vec::new();
-    let mut start = Value::Null;
-    loop {
-        let mut body = json!({
-            "TableName": stack.is.tables[table],
-            "ConsistentRead": true,
-            "KeyConditionExpression": "#key = :value",
-            "ExpressionAttributeNames": { "#key": key },
-            "ExpressionAttributeValues": { ":value": { "S": value } },
-        });
-        if !start.is_null() {
-            body["ExclusiveStartKey"] = start;
-        }
-        let (status, mut answer) = stack.aws("dynamodb", "Query", &body).await;
-        assert_eq!(status, 200, "{answer}");
-        rows.extend(answer["Items"].as_array().cloned().unwrap_or_default());
-        start = answer["LastEvaluatedKey"].take();
-        if start.is_null() {
-            return rows;
-        }
-    }
+/// The row of a company's connection: `live`, or the one that waits for confirmation.
+pub(crate) async fn connection(stack: &Stack, company: &Company, live: bool) -> Value {
+    let kind = if live { "company" } else { "unconfirmed" };
+    stack.item("Connections", &connection_key(kind, company)).await
+}
+
+/// The key of such a row.
+pub(crate) fn connection_key(kind: &str, company: &Company) -> Value {
+    json!({ "id": { "S": format!("{kind}#{}", company.id) } })
+}
+
+/// Both tokens that a row of `Connections` points to.
+pub(crate) async fn tokens(stack: &Stack, row: &Value) -> [String; 2] {
+    let value = secret(stack, text(row, "secret"), Some(text(row, "versionId"))).await;
+    ["accessToken", "refreshToken"].map(|name| text(&value, name).to_owned())
+}
+
+/// Waits until the first import of an empty QuickBooks file has come in.
+pub(crate) async fn first_import(stack: &Stack, company: &Company) {
+    eventually("the first import", Duration::from_secs(20), async || {
+        (!stack.stored("Records", &company.id, "item#1").await.is_empty()).then_some(())
+    })
+    .await;
 }
 
 /// A whole table as text.
-pub async fn table_text(stack: &Stack, table: &str) -> String {
+pub(crate) async fn table_text(stack: &Stack, table: &str) -> String {
     let (mut text, mut start) = (String::new(), Value::Null);
     loop {
         let mut body = json!({ "TableName": table, "ConsistentRead": true });
@@ -280,7 +283,7 @@ pub async fn table_text(stack: &Stack, table: &str) -> String {
 }
 
 /// Names of the secrets that hold a company's tokens.
-pub async fn secrets(stack: &Stack, company: &str) -> Vec<String> {
+pub(crate) async fn secrets(stack: &Stack, company: &str) -> Vec<String> {
     let (mut names, mut next) = (Vec::new(), Value::Null);
     loop {
         let mut body = json!({ "MaxResults": 100 });
@@ -301,7 +304,7 @@ pub async fn secrets(stack: &Stack, company: &str) -> Vec<String> {
 }
 
 /// A secret's value: one version, or the current one.
-pub async fn secret(stack: &Stack, id: &str, version: Option<&str>) -> Value {
+pub(crate) async fn secret(stack: &Stack, id: &str, version: Option<&str>) -> Value {
     let mut body = json!({ "SecretId": id });
     if let Some(version) = version {
         body["VersionId"] = version.into();
@@ -346,7 +349,7 @@ async fn logs(stack: &Stack, operation: &str, body: &Value) -> Value {
 }
 
 /// A function's environment variables.
-pub async fn variables(stack: &Stack, binary: &str) -> Value {
+pub(crate) async fn variables(stack: &Stack, binary: &str) -> Value {
     let path = format!("/2015-03-31/functions/{}/configuration", stack.function(binary));
     let answer = signed(stack, "lambda", (Method::GET, &path), "", None).await;
     answer["Environment"]["Variables"].clone()
@@ -354,14 +357,14 @@ pub async fn variables(stack: &Stack, binary: &str) -> Value {
 
 /// Replaces a function's environment variables, as a deploy with other parameters does. Only in a test
 /// that is alone.
-pub async fn set_variables(stack: &Stack, binary: &str, variables: &Value) {
+pub(crate) async fn set_variables(stack: &Stack, binary: &str, variables: &Value) {
     let path = format!("/2015-03-31/functions/{}/configuration", stack.function(binary));
     let body = json!({ "Environment": { "Variables": variables } });
     signed(stack, "lambda", (Method::PUT, &path), "", Some(&body)).await;
 }
 
 /// Everything that any function has logged since a moment.
-pub async fn log_text(stack: &Stack, since: Timestamp) -> String {
+pub(crate) async fn log_text(stack: &Stack, since: Timestamp) -> String {
     let groups = logs(stack, "DescribeLogGroups", &json!({})).await;
     let mut text = String::new();
     for group in groups["logGroups"].as_array().expect("log groups") {
@@ -386,4 +389,55 @@ pub async fn log_text(stack: &Stack, since: Timestamp) -> String {
         }
     }
     text
+}
+
+/// A queue of the test's own on the host app's bus, for events that name no company.
+pub(crate) struct Ear {
+    queue: String,
+    heard: tokio::sync::Mutex<Vec<Value>>,
+}
+
+impl Ear {
+    /// Hears the product's events that match a pattern. Make it before whatever is to be heard of.
+    pub(crate) async fn new(stack: &Stack, pattern: &Value) -> Self {
+        let name = format!("ear-{}", uuid::Uuid::now_v7());
+        let (_, made) = stack.aws("sqs", "CreateQueue", &json!({ "QueueName": name })).await;
+        let queue = made["QueueUrl"].as_str().expect("a queue can be made").to_owned();
+        let wanted = json!({ "QueueUrl": queue, "AttributeNames": ["QueueArn"] });
+        let (_, attributes) = stack.aws("sqs", "GetQueueAttributes", &wanted).await;
+        let arn = attributes["Attributes"]["QueueArn"].clone();
+        let mut pattern = pattern.clone();
+        pattern["source"] = json!(["quickbooks-connector"]);
+        let bus = &stack.is.bus_name;
+        let rule =
+            json!({ "Name": name, "EventBusName": bus, "EventPattern": pattern.to_string() });
+        let targets = json!({
+            "Rule": name, "EventBusName": bus, "Targets": [{ "Id": "ear", "Arn": arn }],
+        });
+        for (operation, body) in [("PutRule", rule), ("PutTargets", targets)] {
+            let (status, answer) = stack.aws("events", operation, &body).await;
+            assert_eq!(status, 200, "{answer}");
+        }
+        Self { queue, heard: tokio::sync::Mutex::default() }
+    }
+
+    /// Everything heard so far, in the order of arrival: whole envelopes.
+    pub(crate) async fn heard(&self, stack: &Stack) -> Vec<Value> {
+        let mut heard = self.heard.lock().await;
+        loop {
+            let body = json!({ "QueueUrl": self.queue, "MaxNumberOfMessages": 10 });
+            let (_, answer) = stack.aws("sqs", "ReceiveMessage", &body).await;
+            let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+            if messages.is_empty() {
+                return heard.clone();
+            }
+            for message in messages {
+                let body = message["Body"].as_str().unwrap_or_default();
+                heard.push(serde_json::from_str(body).expect("an event is JSON"));
+                let handle = &message["ReceiptHandle"];
+                let gone = json!({ "QueueUrl": self.queue, "ReceiptHandle": handle });
+                stack.aws("sqs", "DeleteMessage", &gone).await;
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::outside::{self, Visitor, callback, confirm, exchanges, live_grants, s
 const MOMENT: Duration = Duration::from_secs(20);
 
 /// The answer of a connection test; waits until the company's share of calls allows one.
-pub async fn tested(stack: &Stack, company: &Company) -> Value {
+pub(crate) async fn tested(stack: &Stack, company: &Company) -> Value {
     let body = json!({ "companyId": company.id });
     eventually("leave to test the connection", MOMENT, async || {
         let answer = stack.post(&company.admin, "/test-connection", &body).await;
@@ -127,21 +127,13 @@ async fn a_connection_of_intuits_other_environment_is_refused() {
     let company = stack.company("empty").await;
     stack.connect(&company).await;
     // As a table looks that was restored from the production stage's.
-    let body = json!({
-        "TableName": stack.is.tables["Connections"],
-        "Key": { "id": { "S": format!("company#{}", company.id) } },
-        "UpdateExpression": "SET environment = :other",
-        "ExpressionAttributeValues": { ":other": { "S": "production" } },
-    });
-    let (changed, answer) = stack.aws("dynamodb", "UpdateItem", &body).await;
-    assert_eq!(changed, 200, "{answer}");
+    let key = outside::connection_key("company", &company);
+    stack.set("Connections", &key, "environment", &json!({ "S": "production" })).await;
     let calls = stack.sandbox().counters(&company.realm).await["calls"].clone();
-    let import = json!({ "entities": ["items"], "direction": "in" });
     let answer = tested(&stack, &company).await;
     assert_eq!(answer["connected"], false);
     let error = answer["error"].as_str().unwrap();
     assert!(error.contains("production") && error.contains("sandbox"), "{error}");
     assert_eq!(status(&stack, &company).await["environment"], "production");
-    let _ = import;
     assert_eq!(stack.sandbox().counters(&company.realm).await["calls"], calls);
 }

@@ -73,7 +73,10 @@ async fn a_company_connects_in_three_steps_and_is_live_after_the_third() {
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     assert!(visitor.0.is_empty(), "the cookie has done its work");
     let waiting = status(&stack, &company).await;
-    assert_eq!((&waiting["connected"], &waiting["status"]), (&json!(false), &json!("notConnected")));
+    assert_eq!(
+        (&waiting["connected"], &waiting["status"]),
+        (&json!(false), &json!("notConnected"))
+    );
     let waits = &waiting["waitingForConfirmation"];
     assert_eq!(waits["realmId"], company.realm.as_str());
     assert_eq!(waits["companyName"], id.as_str());
@@ -101,11 +104,7 @@ async fn a_company_connects_in_three_steps_and_is_live_after_the_third() {
         events.into_iter().find(|event| event["detail-type"] == "connection.connected")
     })
     .await;
-    eventually("the first import", MOMENT, async || {
-        let items = outside::rows(&stack, "Records", "company", id).await;
-        items.iter().any(|row| row["item"]["S"] == "item#1").then_some(())
-    })
-    .await;
+    outside::first_import(&stack, &company).await;
 }
 
 #[tokio::test]
@@ -433,5 +432,8 @@ async fn a_realm_that_the_code_is_not_for_is_not_connected() {
     refused(&visitor.open(&stack, &forged).await, 403, "could not be read with it");
     assert_eq!(live_grants(&stack, &company.realm).await, 0);
     let status = status(&stack, &company).await;
-    assert_eq!((&status["connected"], &status["waitingForConfirmation"]), (&json!(false), &json!(null)));
+    assert_eq!(
+        (&status["connected"], &status["waitingForConfirmation"]),
+        (&json!(false), &json!(null))
+    );
 }

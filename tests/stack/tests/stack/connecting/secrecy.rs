@@ -6,16 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stack_tests::stack::{Stack, eventually};
 
-use crate::outside::{
-    self, Visitor, confirm, grant, link, log_text, query, rows, secret, table_text, to_intuit,
-};
-
-/// Both tokens of a row of `Connections`.
-async fn tokens(stack: &Stack, row: &Value) -> [String; 2] {
-    let text = |name: &str| row[name]["S"].as_str().unwrap().to_owned();
-    let value = secret(stack, &text("secret"), Some(&text("versionId"))).await;
-    ["accessToken", "refreshToken"].map(|name| value[name].as_str().unwrap().to_owned())
-}
+use crate::outside::{self, Visitor, confirm, grant, link, log_text, query, table_text, to_intuit};
 
 #[tokio::test]
 async fn no_secret_of_connecting_is_in_any_table_log_or_event() {
@@ -47,21 +38,15 @@ async fn no_secret_of_connecting_is_in_any_table_log_or_event() {
     planted.push(("bearer", bearer.rsplit('.').next().unwrap().to_owned()));
 
     // A refresh: the access token is taken for one that ends in a minute.
-    let key = format!("company#{}", company.id);
-    let row = rows(&stack, "Connections", "id", &key).await.remove(0);
+    let first = outside::connection(&stack, &company, true).await;
+    let first = outside::tokens(&stack, &first).await;
     let soon = stack.sandbox().now().await.as_millisecond() + 60_000;
-    let body = json!({
-        "TableName": stack.is.tables["Connections"],
-        "Key": { "id": { "S": key } },
-        "UpdateExpression": "SET accessExpiresAt = :soon",
-        "ExpressionAttributeValues": { ":soon": { "N": soon.to_string() } },
-    });
-    let first = tokens(&stack, &row).await;
-    let (changed, answer) = stack.aws("dynamodb", "UpdateItem", &body).await;
-    assert_eq!(changed, 200, "{answer}");
+    let key = outside::connection_key("company", &company);
+    let soon = json!({ "N": soon.to_string() });
+    stack.set("Connections", &key, "accessExpiresAt", &soon).await;
     assert_eq!(super::access::tested(&stack, &company).await["connected"], true);
-    let row = rows(&stack, "Connections", "id", &key).await.remove(0);
-    let second = tokens(&stack, &row).await;
+    let second = outside::connection(&stack, &company, true).await;
+    let second = outside::tokens(&stack, &second).await;
     assert_ne!(first, second, "the tokens were refreshed");
     for [access, refresh] in [first, second] {
         planted.push(("access token", access));
@@ -105,13 +90,13 @@ async fn tokens_are_in_one_secret_of_the_company_and_the_app_s_keys_in_no_variab
     stack.connect(&company).await;
     let names = outside::secrets(&stack, &company.id).await;
     assert_eq!(names.len(), 1, "{names:?}");
-    let key = format!("company#{}", company.id);
-    let row = rows(&stack, "Connections", "id", &key).await.remove(0);
-    assert_eq!(row["secret"]["S"], names[0].as_str());
-    let tokens = tokens(&stack, &row).await;
+    let row = outside::connection(&stack, &company, true).await;
+    assert_eq!(row["secret"], names[0].as_str());
+    let tokens = outside::tokens(&stack, &row).await;
     for binary in stack.is.functions.keys() {
         let variables = outside::variables(&stack, binary).await.to_string();
-        for secret in tokens.iter().map(String::as_str).chain(["sandbox-secret", "sandbox-client"]) {
+        for secret in tokens.iter().map(String::as_str).chain(["sandbox-secret", "sandbox-client"])
+        {
             assert!(!variables.contains(secret), "{binary}");
         }
     }

@@ -7,8 +7,8 @@ use stack_tests::stack::{Stack, eventually};
 
 use super::access::tested;
 use crate::outside::{
-    self, Visitor, callback, confirm, exchanges, grant, link, live_grants, query, rows, secret,
-    secrets, status, to_intuit,
+    self, Visitor, callback, confirm, exchanges, link, live_grants, query, secret, secrets, status,
+    to_intuit,
 };
 
 const MOMENT: Duration = Duration::from_secs(20);
@@ -51,11 +51,10 @@ async fn a_connection_that_nobody_confirms_is_revoked_and_forgotten_after_ten_mi
         begun(company).await;
     }
     // Intuit will refuse to revoke this one's.
-    let row = rows(&stack, "Connections", "id", &format!("unconfirmed#{}", down.id)).await.remove(0);
-    let name = |field: &str| row[field]["S"].as_str().unwrap().to_owned();
-    let tokens = secret(&stack, &name("secret"), Some(&name("versionId"))).await;
+    let row = outside::connection(&stack, &down, false).await;
+    let [_, refresh] = outside::tokens(&stack, &row).await;
     let fault = json!({
-        "path": "/tokens/revoke", "body": tokens["refreshToken"], "status": 503, "times": 10,
+        "path": "/tokens/revoke", "body": refresh, "status": 503, "times": 10,
     });
     stack.sandbox().fault(&fault).await;
 
@@ -102,7 +101,8 @@ async fn giving_back_never_ends_the_live_connection_of_another_company() {
     harder["revokeWholeRealm"] = true.into();
     stack.sandbox().post("/oauth", &harder).await;
     let live = stack.company("empty").await;
-    let (mut confirming, mut waiting) = (stack.company("empty").await, stack.company("empty").await);
+    let (mut confirming, mut waiting) =
+        (stack.company("empty").await, stack.company("empty").await);
     confirming.realm.clone_from(&live.realm);
     waiting.realm.clone_from(&live.realm);
     for company in [&confirming, &waiting] {
@@ -143,11 +143,7 @@ async fn a_confirmation_that_was_interrupted_can_be_repeated() {
     let again = confirm(&stack, &company.admin, &company.id).await;
     assert_eq!(again.status, 200, "{}", again.text);
     assert_eq!(again.json()["realmId"], company.realm.as_str());
-    eventually("the first import", MOMENT, async || {
-        let items = rows(&stack, "Records", "company", &company.id).await;
-        items.iter().any(|row| row["item"]["S"] == "item#1").then_some(())
-    })
-    .await;
+    outside::first_import(&stack, &company).await;
 }
 
 #[tokio::test]
@@ -196,7 +192,8 @@ async fn the_browser_goes_on_to_the_pages_that_are_configured() {
 #[ignore = "waits up to ten minutes of real time"]
 async fn changed_app_keys_take_effect_within_five_minutes_without_a_deploy() {
     let (stack, _alone) = Stack::alone().await;
-    let (_, listed) = stack.aws("secretsmanager", "ListSecrets", &json!({ "MaxResults": 100 })).await;
+    let (_, listed) =
+        stack.aws("secretsmanager", "ListSecrets", &json!({ "MaxResults": 100 })).await;
     let app = listed["SecretList"].as_array().unwrap().iter().find_map(|secret| {
         let name = secret["Name"].as_str()?;
         (name.contains("IntuitApp")).then(|| name.to_owned())
@@ -229,12 +226,11 @@ async fn changed_app_keys_take_effect_within_five_minutes_without_a_deploy() {
     put(keys).await;
     let restored = seen("sandbox-client").await;
     assert!(rotated && restored, "rotated: {rotated}, restored: {restored}");
-    let mut visitor = Visitor::default();
-    let link = link(&stack, &company.admin, &company.id).await;
-    let consent = to_intuit(&stack, &mut visitor, &link).await;
-    let callback = grant(&stack, &mut visitor, &consent, &company.realm).await;
+    // The callback has its own copy of the keys.
     eventually("the callback to use the keys again", Duration::from_secs(300), async || {
-        (visitor.clone().open(&stack, &callback).await.status == 200).then_some(())
+        let mut visitor = Visitor::default();
+        let callback = callback(&stack, &company, &mut visitor).await;
+        (visitor.open(&stack, &callback).await.status == 200).then_some(())
     })
     .await;
 }
