@@ -323,7 +323,7 @@ impl Conclusions {
             drain.waits(entry);
         }
         let rest = JournalItem { entries: self.open, running: None, ..journal };
-        worker.journal.keep_open(&drain.company, &rest).await
+        worker.journal.keep_open(&drain.keeper.lease(), &rest).await
     }
 
     /// Gives each TimeActivity to its card. One that belongs to another card, or that QuickBooks filed

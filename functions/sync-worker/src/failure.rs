@@ -55,7 +55,7 @@ pub fn several() -> FieldError {
     quickbooks(
         "ambiguous",
         "QuickBooks has several times that could be this timecard's.".to_owned(),
-        "Look them up in QuickBooks and keep the right one; then dismiss this message.",
+        "Look them up in QuickBooks and keep the right one; then press Sync now.",
     )
 }
 

@@ -153,7 +153,7 @@ impl Drain<'_> {
                 .find(|item| item.key == entry.work_item && item.seq == entry.seq)
                 .cloned();
             journal.running = Some(entry.record.clone());
-            self.worker.journal.keep_open(&self.company, &journal).await?;
+            self.worker.journal.keep_open(&self.keeper.lease(), &journal).await?;
             let send_by = self.worker.clock.now().await + SEND_WITHIN;
             let answer = self.send(entry, send_by, false).await;
             let mut conclusions = Conclusions::default();
@@ -253,7 +253,7 @@ impl Drain<'_> {
                 }
             }
             if changed {
-                self.worker.journal.keep_open(&self.company, &journal).await?;
+                self.worker.journal.keep_open(&self.keeper.lease(), &journal).await?;
             }
         }
         self.due_at(now);

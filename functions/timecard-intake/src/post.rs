@@ -109,6 +109,12 @@ async fn many(intake: &Intake, caller: &Caller, rows: &[Value]) -> Result<Respon
             "Send at least one timecard.",
         ));
     }
+    let refusals: Vec<Problem> = rows.iter().filter_map(|row| refused_to(caller, row)).collect();
+    if refusals.len() == rows.len() {
+        // Not one row is the caller's to deliver. A role that is too low says more than a wrong company.
+        let role = refusals.iter().find(|problem| problem.code() == "role-not-allowed");
+        return Err(role.cloned().unwrap_or_else(Problem::company_not_found));
+    }
     let checked: Vec<Result<Timecard, Vec<FieldError>>> =
         rows.iter().map(|row| check(caller, row)).collect();
     let good: Vec<Timecard> =
@@ -138,17 +144,38 @@ async fn many(intake: &Intake, caller: &Caller, rows: &[Value]) -> Result<Respon
 
 /// A row's timecard, if it is well-formed and of a company of the caller's.
 fn check(caller: &Caller, row: &Value) -> Result<Timecard, Vec<FieldError>> {
-    let company = row.get("companyId").and_then(Value::as_str).and_then(|id| id.parse().ok());
-    let allowed = company.is_none_or(|company| caller.may(Permission::Deliver, &company).is_ok());
-    if !allowed {
+    if let Some(problem) = refused_to(caller, row) {
+        let (code, message, fix) = if problem.code() == "role-not-allowed" {
+            (
+                "role-not-allowed",
+                "Your role in this company does not allow it.",
+                "Ask an admin of the company.",
+            )
+        } else {
+            (
+                "company-not-found",
+                "Your token gives no access to this company, or it does not exist.",
+                "Check companyId, and sign in as one of its users.",
+            )
+        };
         return Err(vec![FieldError {
             field: "companyId".to_owned(),
-            code: "company-not-found".to_owned(),
-            message: "Your token gives no access to this company, or it does not exist.".to_owned(),
-            fix: "Check companyId, and sign in as one of its users.".to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            fix: fix.to_owned(),
         }]);
     }
     Timecard::from_json(row)
+}
+
+/// Why the caller may not deliver this row, if they may not. A row without a company is no question of
+/// rights.
+fn refused_to(caller: &Caller, row: &Value) -> Option<Problem> {
+    let company = row.get("companyId").and_then(Value::as_str)?;
+    match company.parse() {
+        Ok(company) => caller.may(Permission::Deliver, &company).err(),
+        Err(_) => None,
+    }
 }
 
 fn answer(row: &Value, outcome: Option<Outcome>) -> Row {

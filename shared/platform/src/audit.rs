@@ -38,8 +38,6 @@ pub enum Action {
     Connected,
     /// A connection was refused or not confirmed.
     ConnectRefused,
-    /// A token was refreshed.
-    TokenRefreshed,
     /// A token could not be refreshed.
     TokenRefreshFailed,
     /// The connection was tested by hand.

@@ -78,7 +78,7 @@ pub struct Entry {
 pub struct JournalItem {
     /// Its sort key.
     pub key: String,
-    /// The fence of the worker that wrote it.
+    /// The fence of the worker that last wrote it.
     pub fence: u64,
     /// No send of this item started later than this.
     pub send_by: Timestamp,
@@ -179,25 +179,51 @@ impl Journal {
         .await
     }
 
-    /// Puts what is still open in the place of an item, or removes the item when nothing is.
-    pub async fn keep_open(&self, company: &CompanyId, item: &JournalItem) -> Result<()> {
-        if item.entries.is_empty() {
-            self.client
+    /// Puts what is still open in the place of an item, or removes the item when nothing is. A worker
+    /// whose successor has touched the item since, or has closed it, changes nothing.
+    pub async fn keep_open(&self, lease: &Lease, item: &JournalItem) -> Result<()> {
+        use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+        use aws_sdk_dynamodb::operation::put_item::PutItemError;
+        const OURS: &str = "fence <= :fence";
+        let superseded = if item.entries.is_empty() {
+            let result = self
+                .client
                 .delete_item()
                 .table_name(&self.table)
-                .key("company", s(company.as_ref()))
+                .key("company", s(lease.company.as_ref()))
                 .key("item", s(&item.key))
+                .condition_expression(OURS)
+                .expression_attribute_values(":fence", n(lease.fence))
                 .send()
-                .await
-                .map_err(Error::aws("close the journal"))?;
+                .await;
+            match result {
+                Ok(_) => false,
+                Err(error) => match error.as_service_error() {
+                    Some(DeleteItemError::ConditionalCheckFailedException(_)) => true,
+                    _ => return Err(Error::aws("close the journal")(error)),
+                },
+            }
         } else {
-            self.client
+            let item = JournalItem { fence: lease.fence, ..item.clone() };
+            let result = self
+                .client
                 .put_item()
                 .table_name(&self.table)
-                .set_item(Some(item.store(company)?))
+                .set_item(Some(item.store(&lease.company)?))
+                .condition_expression(OURS)
+                .expression_attribute_values(":fence", n(lease.fence))
                 .send()
-                .await
-                .map_err(Error::aws("rewrite the journal"))?;
+                .await;
+            match result {
+                Ok(_) => false,
+                Err(error) => match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(_)) => true,
+                    _ => return Err(Error::aws("rewrite the journal")(error)),
+                },
+            }
+        };
+        if superseded {
+            tracing::warn!(company = %lease.company, "a successor has settled these sends already");
         }
         Ok(())
     }

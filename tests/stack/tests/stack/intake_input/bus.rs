@@ -209,7 +209,7 @@ async fn what_could_not_be_kept_comes_again() {
     })
     .await;
     assert!(stack.stored("Work", &company.id, "dead#").await.is_empty());
-    let wait = Duration::from_secs(300);
+    let wait = Duration::from_mins(5);
     eventually("both to come again", wait, async || {
         let letters = stack.stored("Work", &company.id, "dead#event#").await;
         let stored = stack.records(&company).await;
