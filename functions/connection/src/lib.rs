@@ -18,7 +18,7 @@ use platform::pace::InteractivePace;
 use platform::problem::Problem;
 use platform::secrets::Secrets;
 use platform::tokens::TokenError;
-use quickbooks::{OAuth, meaning};
+use quickbooks::{CallError, OAuth, meaning};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -221,6 +221,12 @@ fn words(error: &AccessError) -> String {
             "QuickBooks could not be asked just now. Try again in a minute.".to_owned()
         }
         AccessError::Token(error) => format!("{error}."),
+        AccessError::Call(
+            CallError::Unavailable { .. }
+            | CallError::Unanswered { .. }
+            | CallError::NotSent { .. }
+            | CallError::Throttled { .. },
+        ) => "QuickBooks did not answer as it should. Try again in a minute.".to_owned(),
         AccessError::Call(error) => match error.code() {
             Some(code) => {
                 let meaning = meaning(code);

@@ -4,12 +4,14 @@
 //! the code is not exchanged. A code is exchanged once and never again, whatever happens: a second
 //! exchange may revoke what the first one gave.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use domain::ids::RealmId;
+use domain::ids::{CompanyId, RealmId};
 use jiff::Timestamp;
 use platform::audit::{Action, Entry};
 use platform::connections::{Connection, ConnectionStatus};
@@ -19,7 +21,7 @@ use platform::oauth_states::{Asked, Burned, COOKIE};
 use platform::outcome_page::Reason;
 use platform::problem::Problem;
 use platform::secrets::TokenSet;
-use quickbooks::{OAuthError, Session};
+use quickbooks::{CallError, CompanyInfo, OAuthError, Session};
 use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
@@ -121,10 +123,7 @@ async fn authorize(
     };
     let tokens = TokenSet::from_grant(&grant, now);
     let session = Session { realm: realm.to_string(), access_token: tokens.access.clone() };
-    let proven = match callback.quickbooks.company_info(&session).await {
-        Ok(info) => callback.quickbooks.preferences(&session).await.map(|_| info),
-        Err(error) => Err(error),
-    };
+    let proven = prove(callback, &asked.company, &session).await?;
     let info = match proven {
         Ok(info) => info,
         Err(error) => {
@@ -179,6 +178,31 @@ async fn authorize(
         }
     }
     Ok(Ok(connection))
+}
+
+/// Reads the company and its preferences with a new access, each in the company's interactive share. The
+/// code is spent, so a share that stays used up for ten seconds does not stop this.
+async fn prove(
+    callback: &Callback,
+    company: &CompanyId,
+    session: &Session,
+) -> Result<Result<CompanyInfo, CallError>, Problem> {
+    let patience = Duration::from_secs(10);
+    let leave = callback.pace.wait(company, &callback.clock, patience).await?;
+    let info = callback.quickbooks.company_info(session).await;
+    if let Some(leave) = leave {
+        callback.pace.done(leave, callback.clock.now().await).await;
+    }
+    let info = match info {
+        Ok(info) => info,
+        Err(error) => return Ok(Err(error)),
+    };
+    let leave = callback.pace.wait(company, &callback.clock, patience).await?;
+    let preferences = callback.quickbooks.preferences(session).await;
+    if let Some(leave) = leave {
+        callback.pace.done(leave, callback.clock.now().await).await;
+    }
+    Ok(preferences.map(|_| info))
 }
 
 /// The browser's cookie, or nothing, which matches no state.

@@ -19,6 +19,7 @@ use platform::doorbell::Doorbell;
 use platform::http::BASE;
 use platform::oauth_states::OAuthStates;
 use platform::outcome_page::OutcomePages;
+use platform::pace::InteractivePace;
 use platform::secrets::Secrets;
 use platform::work::Work;
 use quickbooks::{Client, Environment, OAuth};
@@ -36,6 +37,8 @@ pub struct Callback {
     pub oauth: OAuth,
     /// To prove the access.
     pub quickbooks: Client,
+    /// Its share of Intuit's limits.
+    pub pace: InteractivePace,
     /// What a new connection remembers.
     pub environment: Environment,
     /// For live sync and the time zone.

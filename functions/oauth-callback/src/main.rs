@@ -23,6 +23,7 @@ async fn load() -> Result<Callback> {
         secrets: platform.secrets()?,
         oauth: platform.oauth(&intuit),
         quickbooks: platform.quickbooks_client(&intuit),
+        pace: platform.interactive_pace(),
         environment: intuit.environment,
         settings: platform.settings(),
         companies: platform.companies(),

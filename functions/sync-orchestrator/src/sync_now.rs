@@ -124,8 +124,10 @@ impl Orchestrator {
             return Err(Problem::invalid(errors));
         }
         self.jobs.create(job).await?;
-        let work: Vec<NewWork> = timecards
-            .iter()
+        // The same card twice is one piece of work.
+        let wanted: BTreeSet<&TimecardId> = timecards.iter().collect();
+        let work: Vec<NewWork> = wanted
+            .into_iter()
             .map(|id| new_work(&job.company, job, Task::Timecard(id.clone()), now))
             .collect();
         self.jobs.planned(&job.job, work.len() as u64, now).await?;
@@ -211,12 +213,17 @@ fn timecard_ids(body: &Value, errors: &mut Vec<FieldError>) -> Option<Vec<Timeca
     if rows.is_empty() || rows.len() > MOST {
         return wrong("wrong-number", format!("timecardIds has {} entries.", rows.len()));
     }
-    let ids: BTreeSet<TimecardId> =
-        rows.iter().filter_map(|row| row.as_str().and_then(|id| id.parse().ok())).collect();
-    if rows.iter().any(|row| row.as_str().is_none_or(|id| id.parse::<TimecardId>().is_err())) {
-        return wrong("invalid-id", "timecardIds has an entry that is no timecard id.".to_owned());
+    let mut ids: Vec<TimecardId> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(id) = row.as_str().and_then(|id| id.parse().ok()) else {
+            return wrong(
+                "invalid-id",
+                "timecardIds has an entry that is no timecard id.".to_owned(),
+            );
+        };
+        ids.push(id);
     }
-    Some(ids.into_iter().collect())
+    Some(ids)
 }
 
 fn word<T: DeserializeOwned>(

@@ -322,7 +322,7 @@ impl Conclusions {
         for entry in &self.open {
             drain.waits(entry);
         }
-        let rest = JournalItem { entries: self.open, running: None, ..journal };
+        let rest = JournalItem { entries: self.open, in_hand: None, ..journal };
         worker.journal.keep_open(&drain.keeper.lease(), &rest).await
     }
 

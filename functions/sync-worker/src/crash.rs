@@ -1,5 +1,5 @@
 //! Counting crashes. A worker that takes an expired lease over counts a crash on what its predecessor
-//! was sending. At two, a record runs alone; at four it is given up as poison, so that the others go on.
+//! had in hand, and on nothing that only waited. At two, a record runs alone; at four it is given up as poison, so that the others go on.
 
 use domain::retry::CRASHES_POISON;
 use platform::Result;
@@ -10,9 +10,14 @@ use crate::drain::Drain;
 use crate::failure::poison;
 
 impl Drain<'_> {
-    /// Counts one crash on everything that the predecessor was sending.
+    /// Counts one crash on everything that the predecessor had in hand.
     pub async fn count_crash(&mut self) -> Result<()> {
+        let predecessor = self.keeper.lease().fence.saturating_sub(1);
         for journal in self.worker.journal.open(&self.company).await? {
+            let Some(in_hand) = journal.in_hand.clone().filter(|hand| hand.fence == predecessor)
+            else {
+                continue;
+            };
             let mut conclusions = Conclusions::default();
             let keys: Vec<String> =
                 journal.entries.iter().map(|entry| entry.work_item.clone()).collect();
@@ -21,8 +26,7 @@ impl Drain<'_> {
                 journal.entries.iter().filter_map(|entry| timecard_id(&entry.record)).collect();
             let records = self.worker.records.timecards(&self.company, &ids).await?;
             for mut entry in journal.entries.clone() {
-                // Where one was running alone, the others only waited.
-                let ran = journal.running.as_ref().is_none_or(|running| *running == entry.record);
+                let ran = in_hand.record.as_ref().is_none_or(|record| *record == entry.record);
                 entry.crashes += u32::from(ran && !entry.parked);
                 let record = timecard_id(&entry.record).and_then(|id| records.get(&id));
                 match record {

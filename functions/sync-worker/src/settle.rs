@@ -13,7 +13,7 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use platform::Result;
 use platform::access::AccessError;
-use platform::journal::{Entry, JournalItem, Operation};
+use platform::journal::{Entry, InHand, JournalItem, Operation};
 use platform::records::TimecardRecord;
 use platform::work::{DeadReason, WorkItem};
 use quickbooks::{Entity, KeysetPages};
@@ -94,6 +94,12 @@ impl Drain<'_> {
             .partition(|entry| entry.look_up || now.duration_since(first_sent(entry)) > window());
         let (alone, together): (Vec<Entry>, Vec<Entry>) =
             replays.into_iter().partition(|entry| entry.crashes >= domain::retry::CRASHES_ALONE);
+        if !together.is_empty() {
+            let fence = self.keeper.lease().fence;
+            let mine =
+                JournalItem { in_hand: Some(InHand { fence, record: None }), ..journal.clone() };
+            self.worker.journal.keep_open(&self.keeper.lease(), &mine).await?;
+        }
         let this: &Self = self;
         let answers: Vec<(Entry, Answer)> = futures::stream::iter(together)
             .map(|entry| async move {
@@ -152,7 +158,10 @@ impl Drain<'_> {
                 .iter()
                 .find(|item| item.key == entry.work_item && item.seq == entry.seq)
                 .cloned();
-            journal.running = Some(entry.record.clone());
+            journal.in_hand = Some(InHand {
+                fence: self.keeper.lease().fence,
+                record: Some(entry.record.clone()),
+            });
             self.worker.journal.keep_open(&self.keeper.lease(), &journal).await?;
             let send_by = self.worker.clock.now().await + SEND_WITHIN;
             let answer = self.send(entry, send_by, false).await;

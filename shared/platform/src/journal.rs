@@ -84,8 +84,19 @@ pub struct JournalItem {
     pub send_by: Timestamp,
     /// The records.
     pub entries: Vec<Entry>,
-    /// The record that is being sent alone, if one is: then a crash counts on it only.
-    pub running: Option<String>,
+    /// Who has it in hand; `None` while it only waits.
+    pub in_hand: Option<InHand>,
+}
+
+/// Who is sending an item right now. If they die over it, that is a crash of what they had in hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InHand {
+    /// The fence of the worker.
+    pub fence: u64,
+    /// The only record that is being sent; `None` for all of the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,7 +108,7 @@ struct Stored {
     send_by: i64,
     entries: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    running: Option<String>,
+    in_hand: Option<InHand>,
 }
 
 impl JournalItem {
@@ -108,7 +119,7 @@ impl JournalItem {
             fence: lease.fence,
             send_by,
             entries,
-            running: None,
+            in_hand: Some(InHand { fence: lease.fence, record: None }),
         }
     }
 
@@ -121,7 +132,7 @@ impl JournalItem {
             fence: self.fence,
             send_by: self.send_by.as_millisecond(),
             entries,
-            running: self.running.clone(),
+            in_hand: self.in_hand.clone(),
         })
     }
 
@@ -134,7 +145,7 @@ impl JournalItem {
                 .map_err(|error| Error::unreadable("a journal item", error))?,
             key: stored.item,
             fence: stored.fence,
-            running: stored.running,
+            in_hand: stored.in_hand,
         })
     }
 }

@@ -2,10 +2,13 @@
 //! company, over all functions together. The rest belongs to sync-worker, which paces itself under the
 //! company's lease. 480 + 15 a minute stays under Intuit's 500.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_dynamodb::Client;
 use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::clock::Clock;
 use crate::dynamo::{ms, n, s};
 use crate::error::Result;
 use crate::keys;
@@ -79,6 +82,25 @@ impl InteractivePace {
             }
         }
         Ok(None)
+    }
+
+    /// Waits for leave, up to `patience` of real time. For calls that cannot be put off.
+    pub async fn wait(
+        &self,
+        company: &CompanyId,
+        clock: &Clock,
+        patience: Duration,
+    ) -> Result<Option<Leave>> {
+        let began = Instant::now();
+        loop {
+            if let Some(leave) = self.ask(company, clock.now().await).await? {
+                return Ok(Some(leave));
+            }
+            if began.elapsed() > patience {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
     }
 
     /// Gives the place in flight back. Forgetting it costs the company 35 s, nothing else.

@@ -1,5 +1,11 @@
 //! Who may do what: every route of the template against every kind of caller.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that cannot do its work fails the test, and says why"
+)]
+
 use std::collections::BTreeMap;
 
 use regex::Regex;
@@ -304,6 +310,32 @@ async fn each_company_of_a_token_keeps_its_own_role() {
 }
 
 #[tokio::test]
+async fn claims_that_grant_nothing_open_nothing() {
+    let (stack, _shared) = Stack::shared().await;
+    let company = stack.company("empty").await;
+    let id = &company.id;
+    for claim in [
+        "*:admin".to_owned(),
+        "*:viewer".to_owned(),
+        id.clone(),
+        format!("{id}:"),
+        format!(":{id}:admin"),
+        format!("{id}:owner"),
+        format!("{id}:Admin"),
+        format!("{id}:service"),
+        format!("{id}:operator"),
+        format!("{id}:admin:viewer"),
+        format!("{id}1:admin"),
+        format!("{}:admin", &id[..id.len() - 1]),
+        format!("{id},other:admin"),
+    ] {
+        let answer =
+            stack.get(&Caller::Companies(claim.clone()), &format!("/status?companyId={id}")).await;
+        assert_eq!(answer.code().as_deref(), Some("company-not-found"), "{claim}");
+    }
+}
+
+#[tokio::test]
 async fn in_a_list_a_foreign_row_is_refused_and_the_others_are_accepted() {
     let (stack, _shared) = Stack::shared().await;
     let (own, foreign) = (stack.company("empty").await, stack.company("empty").await);
@@ -331,7 +363,7 @@ async fn in_a_list_a_foreign_row_is_refused_and_the_others_are_accepted() {
         stack.post(&own.admin, "/timecards", &cards).await
     };
     let (foreign, absent) = (only(&foreign.id).await, only(&absent).await);
-    outside::problem(&foreign, 422, "invalid-request");
+    outside::problem(&foreign, 404, "company-not-found");
     assert_eq!(foreign.text, absent.text);
 }
 

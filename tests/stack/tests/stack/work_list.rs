@@ -140,7 +140,8 @@ async fn a_card_that_stops_four_workers_is_set_aside_and_the_others_go_out() {
         })
         .await;
     };
-    stopped(1).await;
+    eventually("the crash", SOON, async || (stack.control().applied().await == 1).then_some(()))
+        .await;
     let open = stack.open_sends(&company).await;
     let sent = open.iter().find(|entry| text(entry, "record").ends_with(&poison.id)).unwrap();
     order["path"] = format!("{calls}.*requestid={}", text(sent, "requestId")).into();
@@ -262,8 +263,10 @@ async fn an_urgent_timecard_does_not_wait_for_other_companies_backlogs() {
     })
     .await;
     println!("the urgent timecard took {:.1} s", began.elapsed().as_secs_f64());
-    let backlog = stack.timecard_work(waiting).await.len();
-    assert_eq!(backlog, 80, "its company's backlog had no place and still waits");
+    let records = stack.records(waiting).await;
+    let backlog = records.iter().filter(|(id, _)| id.starts_with("backlog"));
+    let wait = backlog.filter(|(_, record)| record.status == "pending").count();
+    assert_eq!(wait, 80, "its company's backlog had no place");
     for company in &all {
         set(&stack, company, &json!({ "liveSync": false })).await;
     }

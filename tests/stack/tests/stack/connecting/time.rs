@@ -56,12 +56,12 @@ async fn a_connection_that_nobody_confirms_is_revoked_and_forgotten_after_ten_mi
     });
     stack.sandbox().fault(&fault).await;
 
-    stack.sandbox().advance(595).await;
+    stack.sandbox().advance(540).await;
     let swept = stack.invoke("connection", &json!({ "schedule": "drop-unconfirmed" })).await;
     assert_eq!(swept["failed"], 0, "{swept}");
     assert_eq!(secrets(&stack, &forgotten.id).await.len(), 1, "its time is not over");
 
-    stack.sandbox().advance(10).await;
+    stack.sandbox().advance(65).await;
     let answer = confirm(&stack, &slow.admin, &slow.id).await;
     outside::problem(&answer, 410, "confirmation-too-late");
     assert!(secrets(&stack, &slow.id).await.is_empty());

@@ -338,7 +338,7 @@ async fn what_waits_for_a_connection_goes_out_once_it_is_there_with_its_notes_as
     assert!(stack.company_row(&company).await.get("nextDue").is_none(), "nothing is due");
 
     connect_and_go_live(&stack, &company).await;
-    stack.all_synced(&company, &cards, Duration::from_secs(60)).await;
+    stack.all_synced(&company, &cards, Duration::from_mins(1)).await;
     stack.exactly_once(&company, &cards).await;
     for (card, notes) in cards.iter().zip(notes) {
         let event = eventually("timecard.synced", Duration::from_secs(20), async || {

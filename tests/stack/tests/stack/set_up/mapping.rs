@@ -1,20 +1,14 @@
 //! `GET` and `PUT /mapping`.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use stack_tests::stack::Stack;
 use stack_tests::stack::api::{Answer, Caller};
-use stack_tests::stack::cards::{self, Card};
 use stack_tests::stack::company::Company;
-use stack_tests::stack::eventually;
 use stack_tests::stack::stored::text;
 use tokio::task::JoinSet;
 
 use super::{just_now, read, save};
 use crate::outside::{names, problem};
-
-const SOON: Duration = Duration::from_secs(45);
 
 async fn put(stack: &Stack, company: &Company, mapping: Value) -> Answer {
     save(stack, &company.admin, "mapping", company, &json!({ "mapping": mapping })).await
@@ -184,41 +178,4 @@ async fn a_mapping_of_thousands_is_saved_and_one_that_cannot_be_stored_is_refuse
     let document = problem(&put(&stack, &company, rows(10_000)).await, 413, "mapping-too-large");
     assert!(text(&document, "detail").contains("Remove"), "{document}");
     assert_eq!(read(&stack, "mapping", &company).await["version"], 1);
-}
-
-#[tokio::test]
-async fn a_timecard_that_failed_for_want_of_a_mapping_goes_out_once_it_is_mapped() {
-    let (stack, _shared) = Stack::shared().await;
-    stack.listen().await;
-    let company = stack.company("demo").await;
-    stack.connect(&company).await;
-    let entities = json!(["employees", "customers", "items", "classes"]);
-    let import = json!({ "entities": entities, "direction": "in", "type": "full" });
-    assert_eq!(stack.job(&company, &import, SOON).await["status"], "completed");
-    let mut settings = cards::settings();
-    settings["companyId"] = company.id.clone().into();
-    stack.put(&company.admin, "/settings", &settings).await.ok();
-
-    let card = Card::new("unmapped", 4);
-    stack.deliver(&company, std::slice::from_ref(&card)).await;
-    let failed = eventually("timecard.failed", SOON, async || {
-        let events = stack.events(&company.id).await;
-        events.into_iter().find(|event| event["detail-type"] == "timecard.failed")
-    })
-    .await;
-    let fields: Vec<&str> = failed["detail"]["errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|error| {
-            assert!(!text(error, "fix").is_empty(), "{error}");
-            text(error, "field")
-        })
-        .collect();
-    assert!(fields.contains(&"workerId") && fields.contains(&"projectId"), "{fields:?}");
-
-    put(&stack, &company, cards::mapping()).await.ok();
-    let cards = [card];
-    stack.all_synced(&company, &cards, SOON).await;
-    stack.exactly_once(&company, &cards).await;
 }

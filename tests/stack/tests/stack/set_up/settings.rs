@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stack_tests::stack::Stack;
 use stack_tests::stack::api::Caller;
 use stack_tests::stack::cards::Card;
 use stack_tests::stack::company::Company;
 use stack_tests::stack::stored::text;
-use stack_tests::stack::{Stack, eventually};
 use tokio::task::JoinSet;
 
 use super::{just_now, read, save};
@@ -245,31 +245,6 @@ async fn live_sync_off_keeps_work_pending_and_on_sends_it() {
     assert!(stack.activities(&company).await.is_empty());
 
     put(&stack, &company, json!({ "liveSync": true })).await.ok();
-    stack.all_synced(&company, &cards, SOON).await;
-    stack.exactly_once(&company, &cards).await;
-}
-
-#[tokio::test]
-async fn work_days_before_the_first_day_are_not_sent_until_it_is_moved_back() {
-    let (stack, _shared) = Stack::shared().await;
-    let company = stack.crew().await;
-    put(&stack, &company, json!({ "syncFrom": "2026-11-10" })).await.ok();
-    let cards: Vec<Card> = [(0, 9), (1, 10)]
-        .map(|(number, day)| Card { day, ..Card::new(format!("day-{day}"), number) })
-        .to_vec();
-    stack.deliver(&company, &cards).await;
-    stack.all_synced(&company, &cards[1..], SOON).await;
-    let status = async || {
-        let sent = json!({ "timecards": [cards[0].json(&company)] });
-        let again = stack.post(&Caller::service(), "/timecards", &sent).await.ok();
-        text(&again["results"][0], "status").to_owned()
-    };
-    eventually("the earlier day to be told from the others", SOON, async || {
-        (status().await == "beforeStart").then_some(())
-    })
-    .await;
-    assert_eq!(stack.activities(&company).await.len(), 1);
-    put(&stack, &company, json!({ "syncFrom": "2026-11-09" })).await.ok();
     stack.all_synced(&company, &cards, SOON).await;
     stack.exactly_once(&company, &cards).await;
 }
