@@ -8,7 +8,6 @@ use domain::time_activity::{Frozen, TimeActivityBody, differences};
 use domain::work::SyncStatus;
 use jiff::Timestamp;
 use platform::Result;
-use platform::access::AccessError;
 use platform::audit::{Action, Entry as AuditEntry};
 use platform::bus::Event;
 use platform::jobs::Outcome;
@@ -16,23 +15,22 @@ use platform::journal::{Entry, JournalItem, Operation};
 use platform::keys;
 use platform::records::{QuickBooksCopy, Shown, TimecardRecord, Written};
 use platform::work::{DeadLetter, DeadReason, Finished, WorkItem};
-use quickbooks::{CallError, Entity};
 use serde_json::Value;
 
 use crate::drain::Drain;
-use crate::failure::{ambiguous, exhausted, filed_differently, refusal, words};
+use crate::failure::{exhausted, refusal, words};
 use crate::send::Answer;
 
 /// A TimeActivity that QuickBooks has, and the card it is for.
-struct Stored {
-    item: Option<WorkItem>,
-    record: TimecardRecord,
-    version: u64,
-    frozen: Frozen,
-    copy: QuickBooksCopy,
-    action: Action,
+pub(crate) struct Stored {
+    pub(crate) item: Option<WorkItem>,
+    pub(crate) record: TimecardRecord,
+    pub(crate) version: u64,
+    pub(crate) frozen: Frozen,
+    pub(crate) copy: QuickBooksCopy,
+    pub(crate) action: Action,
     /// Fields in which QuickBooks shows something else than was sent.
-    differs: Vec<String>,
+    pub(crate) differs: Vec<String>,
 }
 
 /// A work item that waits for its next attempt.
@@ -44,28 +42,28 @@ struct PutOff {
 }
 
 /// What a failure is about.
-struct Failure<'a> {
+pub(crate) struct Failure<'a> {
     /// Absent when newer work waits under the same key.
-    item: Option<WorkItem>,
-    record: &'a TimecardRecord,
+    pub(crate) item: Option<WorkItem>,
+    pub(crate) record: &'a TimecardRecord,
     /// The version that failed; a newer one may wait by now.
-    version: u64,
-    status: SyncStatus,
-    reason: DeadReason,
-    errors: Vec<FieldError>,
-    shown: Shown,
+    pub(crate) version: u64,
+    pub(crate) status: SyncStatus,
+    pub(crate) reason: DeadReason,
+    pub(crate) errors: Vec<FieldError>,
+    pub(crate) shown: Shown,
 }
 
 /// Outcomes that are not written down yet.
 #[derive(Default)]
 pub struct Conclusions {
-    stored: Vec<Stored>,
-    written: Vec<Written>,
+    pub(crate) stored: Vec<Stored>,
+    pub(crate) written: Vec<Written>,
     letters: Vec<DeadLetter>,
-    exhume: Vec<String>,
-    audit: Vec<AuditEntry>,
-    events: Vec<Event>,
-    finished: Vec<Finished>,
+    pub(crate) exhume: Vec<String>,
+    pub(crate) audit: Vec<AuditEntry>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) finished: Vec<Finished>,
     put_off: Vec<PutOff>,
     open: Vec<Entry>,
     /// Some were not sent: they are due still.
@@ -265,7 +263,7 @@ impl Conclusions {
         self.audit.push(AuditEntry { intuit_tid, ..entry.record(&record.item) });
     }
 
-    fn fail(&mut self, failure: Failure<'_>) {
+    pub(crate) fn fail(&mut self, failure: Failure<'_>) {
         let Failure { item, record, version, status, reason, errors, shown } = failure;
         self.events.push(event(record, version, status, None, errors.clone()));
         if let Some(item) = item {
@@ -276,7 +274,7 @@ impl Conclusions {
     }
 
     /// Removes what was written of the record under another prefix than `stays`.
-    fn exhume_other(&mut self, record: &TimecardRecord, stays: &str) {
+    pub(crate) fn exhume_other(&mut self, record: &TimecardRecord, stays: &str) {
         let was = match record.status {
             SyncStatus::Failed | SyncStatus::Dead => keys::DEAD,
             SyncStatus::BeforeStart => keys::BEFORE_START,
@@ -325,108 +323,6 @@ impl Conclusions {
         let rest = JournalItem { entries: self.open, in_hand: None, ..journal };
         worker.journal.keep_open(&drain.keeper.lease(), &rest).await
     }
-
-    /// Gives each TimeActivity to its card. One that belongs to another card, or that QuickBooks filed
-    /// differently from what was sent, becomes a failure with its reason.
-    async fn claim(&mut self, drain: &Drain<'_>, now: Timestamp) -> Result<()> {
-        let stored = std::mem::take(&mut self.stored);
-        let pairs: Vec<(String, String)> = stored
-            .iter()
-            .map(|stored| (stored.copy.id.clone(), stored.record.item.clone()))
-            .collect();
-        let ours = drain.worker.records.claim(&drain.company, &pairs).await?;
-        for (mut stored, ours) in stored.into_iter().zip(ours) {
-            stored.copy.synced_at = now.as_millisecond();
-            if !ours {
-                self.fail(Failure {
-                    item: stored.item,
-                    record: &stored.record,
-                    version: stored.version,
-                    status: SyncStatus::Dead,
-                    reason: DeadReason::Ambiguous,
-                    errors: vec![ambiguous(&stored.copy.id)],
-                    shown: Shown::Unchanged,
-                });
-            } else if stored.differs.is_empty() {
-                self.synced(stored, now);
-            } else {
-                self.take_back(drain, stored).await;
-            }
-        }
-        Ok(())
-    }
-
-    fn synced(&mut self, stored: Stored, now: Timestamp) {
-        let Stored { item, record, version, frozen, copy, action, .. } = stored;
-        self.audit.push(AuditEntry {
-            quick_books_id: Some(copy.id.clone()),
-            ..AuditEntry::success(&record.company, action, "connector").record(&record.item)
-        });
-        self.events.push(event(
-            &record,
-            version,
-            SyncStatus::Synced,
-            Some((&copy, now)),
-            Vec::new(),
-        ));
-        self.exhume_other(&record, "");
-        self.written.push(Written {
-            version,
-            status: SyncStatus::Synced,
-            shown: Shown::Now(copy),
-            frozen: Some(frozen),
-            ..unchanged(&record)
-        });
-        if let Some(item) = item {
-            self.finished.push(Finished { item, outcome: Outcome::Synced });
-        }
-    }
-
-    /// QuickBooks accepted the time and filed it under something else (a wrong EmployeeRef becomes
-    /// `Other` without a word). Wrong time must not stay in the books: it is taken back, and fails.
-    async fn take_back(&mut self, drain: &Drain<'_>, stored: Stored) {
-        let Stored { item, record, version, frozen, copy, action, differs, .. } = stored;
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let permit = drain.pacer.permit().await;
-        let taken_back = drain
-            .worker
-            .quickbooks
-            .call(&drain.company, async |client, session| {
-                client
-                    .delete(session, Entity::TimeActivity, &copy.id, &copy.sync_token, &request_id)
-                    .await
-            })
-            .await;
-        drop(permit);
-        let still_there = match &taken_back {
-            Ok(_) => None,
-            // Not found means done: a predecessor died right after taking it back.
-            Err(AccessError::Call(CallError::Refused(fault))) if fault.has("610") => None,
-            Err(_) => Some(copy.id.as_str()),
-        };
-        if let (Some(_), Err(error)) = (still_there, &taken_back) {
-            tracing::error!(company = %drain.company, record = %record.item, %error, "a TimeActivity that was filed differently could not be taken back");
-        }
-        let error = filed_differently(&differs, still_there);
-        self.audit.push(AuditEntry {
-            quick_books_id: Some(copy.id.clone()),
-            ..AuditEntry::failure(&record.company, action, "connector", &error.message)
-                .record(&record.item)
-        });
-        let gone = still_there.is_none();
-        self.fail(Failure {
-            item,
-            record: &record,
-            version,
-            status: SyncStatus::Failed,
-            reason: DeadReason::Refused,
-            errors: vec![error],
-            shown: if gone { Shown::Gone } else { Shown::Now(copy) },
-        });
-        if let Some(written) = self.written.last_mut().filter(|_| !gone) {
-            written.frozen = Some(frozen);
-        }
-    }
 }
 
 /// The timecard of a record's key.
@@ -442,7 +338,7 @@ fn action_on(record: &TimecardRecord) -> Action {
     action(record.quick_books.is_some())
 }
 
-fn unchanged(record: &TimecardRecord) -> Written {
+pub(crate) fn unchanged(record: &TimecardRecord) -> Written {
     Written {
         record: record.item.clone(),
         version: record.version,
@@ -454,7 +350,7 @@ fn unchanged(record: &TimecardRecord) -> Written {
 }
 
 /// The host app's event; its time is set when it is written down.
-fn event(
+pub(crate) fn event(
     record: &TimecardRecord,
     version: u64,
     status: SyncStatus,

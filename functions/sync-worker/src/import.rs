@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::drain::Drain;
 use crate::failure::{not_imported, refusal};
+use crate::pages::PageError;
 use crate::send::no_access;
 
 /// Why an import stopped.
@@ -81,33 +82,15 @@ impl Drain<'_> {
 
     async fn read_all(&self, entity: Entity) -> Result<std::result::Result<usize, Stopped>> {
         let mut pages = KeysetPages::new(entity);
-        while let Some(statement) = pages.next_statement() {
-            let permit = self.pacer.permit().await;
-            let page = self
-                .worker
-                .quickbooks
-                .call(&self.company, async |client, session| {
-                    client.query(session, &statement).await
-                })
-                .await;
-            drop(permit);
-            let page = match page {
-                Ok(page) => page,
-                Err(AccessError::Call(CallError::Refused(fault))) => {
+        while let Some(page) = self.next_page(&mut pages).await {
+            let fresh = match page {
+                Ok(fresh) => fresh,
+                Err(PageError::Access(AccessError::Call(CallError::Refused(fault)))) => {
                     return Ok(Err(Stopped::Refused(refusal(&fault))));
                 }
-                Err(AccessError::Call(CallError::Throttled { retry_after, fault })) => {
-                    self.pacer.hold(retry_after);
-                    return Ok(Err(Stopped::Later(fault.to_string())));
-                }
-                Err(error) if no_access(&error) => {
-                    self.keeper.note_no_access();
+                Err(PageError::Access(error)) if no_access(&error) => {
                     return Ok(Err(Stopped::NoAccess));
                 }
-                Err(error) => return Ok(Err(Stopped::Later(error.to_string()))),
-            };
-            let fresh = match pages.accept(page.entities) {
-                Ok(fresh) => fresh,
                 Err(error) => return Ok(Err(Stopped::Later(error.to_string()))),
             };
             let now = self.worker.clock.now().await;

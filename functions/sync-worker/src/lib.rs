@@ -10,18 +10,20 @@
 //! | [`push`] | how timecards go out |
 //! | [`settle`] | what happens to sends whose outcome is not known |
 //! | [`send`] | one call to QuickBooks, and what its answer means |
-//! | [`conclude`], [`failure`] | how outcomes are written down, and in which words |
+//! | [`conclude`], [`claim`], [`failure`] | how outcomes are written down, and in which words |
 //! | [`crash`] | what happens to records that bring workers down |
-//! | [`import`] | how names come in |
+//! | [`import`], [`pages`] | how names come in |
 //! | [`catch_up`], [`plan`] | looking again at what failed; turning a job into work |
 
 pub mod catch_up;
+pub mod claim;
 pub mod conclude;
 pub mod crash;
 pub mod drain;
 pub mod failure;
 pub mod import;
 pub mod keeper;
+pub mod pages;
 pub mod plan;
 pub mod push;
 pub mod ring;

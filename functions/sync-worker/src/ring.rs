@@ -2,26 +2,11 @@
 
 use domain::work::Lane;
 use platform::doorbell::Ring;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use platform::queue::{Batch, Message, deliver_again};
+use serde_json::Value;
 
 use crate::Worker;
 use crate::drain::{self, Slice};
-
-#[derive(Deserialize)]
-struct Batch {
-    #[serde(rename = "Records")]
-    records: Vec<Message>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message {
-    message_id: String,
-    body: String,
-    #[serde(rename = "eventSourceARN")]
-    event_source_arn: String,
-}
 
 /// Drains a slice of the company that the ring names. A ring that cannot be read goes to the queue
 /// `DeadLetters` by redrive, with its alarm.
@@ -31,17 +16,16 @@ pub async fn handle(worker: &Worker, event: Value) -> Result<Value, lambda_runti
     for message in &batch.records {
         if let Err(error) = answer(worker, message).await {
             tracing::error!(%error, sqs_message = %message.message_id, "a slice failed; the ring comes again");
-            again.push(json!({ "itemIdentifier": message.message_id }));
+            again.push(message);
         }
     }
-    Ok(json!({ "batchItemFailures": again }))
+    Ok(deliver_again(again))
 }
 
 async fn answer(worker: &Worker, message: &Message) -> platform::Result<()> {
     let ring: Ring = serde_json::from_str(&message.body)
         .map_err(|error| platform::Error::unreadable("a ring", error))?;
-    let queue = message.event_source_arn.rsplit(':').next().unwrap_or_default();
-    let lane = if worker.doorbell.is_urgent(queue) { Lane::Urgent } else { Lane::Normal };
+    let lane = if worker.doorbell.is_urgent(message.queue()) { Lane::Urgent } else { Lane::Normal };
     let company = ring.company_id;
     let slice = drain::slice(worker, &company, lane).await?;
     tracing::info!(company = %company, %lane, ?slice, "slice ended");

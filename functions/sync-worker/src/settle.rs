@@ -15,6 +15,7 @@ use platform::Result;
 use platform::access::AccessError;
 use platform::journal::{Entry, InHand, JournalItem, Operation};
 use platform::records::TimecardRecord;
+use platform::tokens::TokenError;
 use platform::work::{DeadReason, WorkItem};
 use quickbooks::{Entity, KeysetPages};
 use serde_json::Value;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::conclude::{Conclusions, timecard_id};
 use crate::drain::Drain;
 use crate::failure::several;
+use crate::pages::PageError;
 use crate::send::Answer;
 
 /// Clocks of ours and of QuickBooks may differ by this much.
@@ -182,22 +184,10 @@ impl Drain<'_> {
         let since = entries.iter().map(first_sent).min().unwrap_or(Timestamp::UNIX_EPOCH) - SKEW;
         let mut pages = KeysetPages::created_since(Entity::TimeActivity, since);
         let mut found = Vec::new();
-        while let Some(statement) = pages.next_statement() {
-            let permit = self.pacer.permit().await;
-            let page = self
-                .worker
-                .quickbooks
-                .call(&self.company, async |client, session| {
-                    client.query(session, &statement).await
-                })
-                .await;
-            drop(permit);
+        while let Some(page) = self.next_page(&mut pages).await {
             match page {
-                Ok(page) => match pages.accept(page.entities) {
-                    Ok(fresh) => found.extend(fresh),
-                    Err(error) => return Ok(Err(error.to_string())),
-                },
-                Err(AccessError::Token(platform::tokens::TokenError::Platform(error))) => {
+                Ok(fresh) => found.extend(fresh),
+                Err(PageError::Access(AccessError::Token(TokenError::Platform(error)))) => {
                     return Err(error);
                 }
                 Err(error) => return Ok(Err(error.to_string())),

@@ -9,28 +9,15 @@ use jiff::Timestamp;
 use platform::audit::{Action, Entry};
 use platform::bus::Event;
 use platform::keys;
+use platform::queue::{Batch, Message, deliver_again};
 use platform::work::{DeadLetter, DeadReason};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Intake;
 use crate::accept::Outcome;
 
 /// A bus event larger than this is not kept whole in its dead letter (bytes); EventBridge takes 256 KB.
 const KEPT_WHOLE: usize = 300_000;
-
-#[derive(Deserialize)]
-struct Batch {
-    #[serde(rename = "Records")]
-    records: Vec<Message>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message {
-    message_id: String,
-    body: String,
-}
 
 /// A message that cannot become a timecard, and why.
 struct Bad {
@@ -51,7 +38,7 @@ pub async fn handle(intake: &Intake, event: Value) -> Result<Value, lambda_runti
         }
     }
     let cards: Vec<Timecard> = good.iter().map(|(_, card)| card.clone()).collect();
-    let mut again: Vec<&str> = Vec::new();
+    let mut again: Vec<&Message> = Vec::new();
     match intake.accept(&cards, Lane::Normal, "bus", now).await {
         Ok(outcomes) => bad.extend(good.iter().zip(outcomes).filter_map(
             |((message, _), outcome)| match outcome {
@@ -61,18 +48,14 @@ pub async fn handle(intake: &Intake, event: Value) -> Result<Value, lambda_runti
         )),
         Err(error) => {
             tracing::error!(%error, messages = good.len(), "timecards could not be stored; they come again");
-            again.extend(
-                good.iter().map(|(message, _)| batch.records[*message].message_id.as_str()),
-            );
+            again.extend(good.iter().map(|(message, _)| &batch.records[*message]));
         }
     }
     if let Err(error) = bury(intake, &batch, &bad, now).await {
         tracing::error!(%error, messages = bad.len(), "bad events could not be kept; they come again");
-        again.extend(bad.iter().map(|bad| batch.records[bad.message].message_id.as_str()));
+        again.extend(bad.iter().map(|bad| &batch.records[bad.message]));
     }
-    let failures: Vec<Value> =
-        again.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
-    Ok(json!({ "batchItemFailures": failures }))
+    Ok(deliver_again(again))
 }
 
 /// The timecard in an EventBridge event.

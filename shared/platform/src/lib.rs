@@ -7,9 +7,9 @@
 //! | [`bootstrap`], [`config`], [`telemetry`], [`clock`] | how every function starts |
 //! | [`http`], [`problem`], [`caller`] | requests in, RFC 9457 problems out, who may do what |
 //! | [`keys`], [`dynamo`] | the one place where table keys are made, and small DynamoDB helpers |
-//! | [`companies`], [`work`], [`journal`], [`doorbell`] | the work list, the company lease, the sends under way, the ring |
+//! | [`companies`], [`work`], [`journal`], [`doorbell`], [`queue`] | the work list, the company lease, the sends under way, the ring |
 //! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
-//! | [`connections`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
+//! | [`connections`], [`refresh_lease`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
 //! | [`bus`] | events to the host app |
 //!
 //! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
@@ -36,7 +36,9 @@ pub mod oauth_states;
 pub mod outcome_page;
 pub mod pace;
 pub mod problem;
+pub mod queue;
 pub mod records;
+pub mod refresh_lease;
 pub mod secrets;
 pub mod telemetry;
 pub mod tokens;

@@ -13,8 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::connections::Expiries;
 use crate::error::{Error, Result};
+use crate::refresh_lease::Expiries;
 
 /// App credentials are read again after this time, so that a change takes effect without a deploy
 /// (C1: within 5 minutes).

@@ -31,8 +31,9 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::connections::{Connection, ConnectionStatus, Connections, RefreshAsked, RefreshLease};
+use crate::connections::{Connection, ConnectionStatus, Connections};
 use crate::error::{Error, Result};
+use crate::refresh_lease::{RefreshAsked, RefreshLease};
 use crate::secrets::{Secrets, TokenSet};
 
 /// A token with less left than this is refreshed before use (C4).
