@@ -37,8 +37,8 @@ async fn status(stack: &Stack, company: &Company) -> Value {
 /// When the access token ends, in milliseconds since 1970.
 async fn expires(stack: &Stack, company: &Company) -> i64 {
     let health = status(stack, company).await["tokenHealth"].clone();
-    let at: jiff::Timestamp = text(&health, "accessTokenExpiresAt").parse().expect("an expiry");
-    at.as_millisecond()
+    let at = text(&health, "accessTokenExpiresAt").parse::<jiff::Timestamp>();
+    at.unwrap_or_else(|error| panic!("{error}: {health}")).as_millisecond()
 }
 
 /// Sends cards and waits until they went out.
