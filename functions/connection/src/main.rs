@@ -1,9 +1,14 @@
 //! `GET /status`, `POST /test-connection`, and the clean-up of connections that nobody confirmed.
 
+use std::time::Duration;
+
 use connection::{Manage, router};
 use platform::bootstrap::{self, Platform};
 use platform::config::Intuit;
 use platform::{Result, telemetry};
+
+/// A refresh (tried twice at most) and a call, one after the other, fit into the function's 29 s.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -14,7 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn load() -> Result<Manage> {
-    let platform = Platform::load().await?;
+    let platform = Platform::load().await?.with_call_timeout(CALL_TIMEOUT);
     let intuit = Intuit::from_env()?;
     Ok(Manage {
         connections: platform.connections(),

@@ -181,13 +181,13 @@ async fn authorize(
 }
 
 /// Reads the company and its preferences with a new access, each in the company's interactive share. The
-/// code is spent, so a share that stays used up for ten seconds does not stop this.
+/// code is spent, so a share that stays used up for two seconds does not stop this.
 async fn prove(
     callback: &Callback,
     company: &CompanyId,
     session: &Session,
 ) -> Result<Result<CompanyInfo, CallError>, Problem> {
-    let patience = Duration::from_secs(10);
+    let patience = Duration::from_secs(2);
     let leave = callback.pace.wait(company, &callback.clock, patience).await?;
     let info = callback.quickbooks.company_info(session).await;
     if let Some(leave) = leave {

@@ -1,11 +1,16 @@
 //! `GET /callback` and `POST /connect/confirm`: burn the state, exchange the code, store, prove,
 //! redirect; go live when the asking user confirms.
 
+use std::time::Duration;
+
 use oauth_callback::{Callback, router};
 use platform::bootstrap::{self, Platform};
 use platform::config::Intuit;
 use platform::outcome_page::OutcomePages;
 use platform::{Result, telemetry};
+
+/// The exchange and two proofs, one after the other, fit into the function's 29 s.
+const CALL_TIMEOUT: Duration = Duration::from_secs(7);
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -15,7 +20,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn load() -> Result<Callback> {
-    let platform = Platform::load().await?;
+    let platform = Platform::load().await?.with_call_timeout(CALL_TIMEOUT);
     let intuit = Intuit::from_env()?;
     Ok(Callback {
         states: platform.oauth_states(),

@@ -70,4 +70,4 @@ pub use meaning::{FaultClass, Meaning, meaning};
 pub use oauth::{AppCredentials, OAuth, OAuthError, TokenGrant};
 pub use pace::{Pacer, Permit};
 pub use query::{Query, escape};
-pub use transport::http_client;
+pub use transport::{CALL_TIMEOUT, http_client};
