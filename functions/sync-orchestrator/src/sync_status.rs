@@ -57,7 +57,7 @@ pub async fn sync_status(
         total: job.total,
         created_at: time(job.created_at),
         started_at: job.started_at.and_then(time),
-        completed_at: job.completed_at.and_then(time),
+        completed_at: job.completed_at().and_then(time),
         results: Results {
             synced: job.synced,
             failed: job.failed,

@@ -110,9 +110,9 @@ pub struct Job {
     /// When a worker first took it up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<i64>,
-    /// When the last item was finished.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub completed_at: Option<i64>,
+    /// When an item was last finished, or an empty job was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<i64>,
     /// For DynamoDB's TTL, in seconds.
     pub expires_at: i64,
 }
@@ -144,14 +144,21 @@ impl Job {
             nothing: 0,
             created_at: now.as_millisecond(),
             started_at: None,
-            completed_at: None,
+            last_at: None,
             expires_at: (now + KEPT).as_second(),
         }
     }
 
+    /// When it was over, if it is. That follows from the counts alone, which change in the transaction
+    /// that finishes the work: no crash can leave a job running that has nothing left to do.
+    pub fn completed_at(&self) -> Option<i64> {
+        let over = self.planned && self.remaining <= 0;
+        over.then(|| self.last_at.unwrap_or(self.created_at))
+    }
+
     /// The status that a caller sees.
     pub fn status(&self) -> JobStatus {
-        match (self.started_at, self.completed_at) {
+        match (self.started_at, self.completed_at()) {
             (_, Some(_)) if self.failed > 0 && self.synced == 0 => JobStatus::Failed,
             (_, Some(_)) => JobStatus::Completed,
             (Some(_), None) => JobStatus::Running,
@@ -159,9 +166,9 @@ impl Job {
         }
     }
 
-    /// Whole percent, 0 to 100; 100 only when the job is done.
+    /// Whole percent, 0 to 100; 100 only when the job is over.
     pub fn progress(&self) -> u64 {
-        if self.completed_at.is_some() {
+        if self.completed_at().is_some() {
             return 100;
         }
         let done = self.total.saturating_sub(self.remaining.max(0).unsigned_abs());
@@ -247,19 +254,19 @@ impl Jobs {
             .table_name(&self.table)
             .key("job", s(job.as_ref()))
             .key("item", s("job"))
-            .update_expression("SET planned = :true, #total = :total, remaining = :remaining")
-            .condition_expression("attribute_exists(job) AND attribute_not_exists(completedAt)")
+            .update_expression(
+                "SET planned = :true, #total = :total, remaining = :remaining, lastAt = :now",
+            )
+            .condition_expression("attribute_exists(job)")
             .expression_attribute_names("#total", "total")
             .expression_attribute_values(":true", flag(true))
             .expression_attribute_values(":total", n(remaining + done))
             .expression_attribute_values(":remaining", n(remaining))
+            .expression_attribute_values(":now", ms(now))
             .send()
             .await;
         if let Err(error) = result {
             crate::companies::not_met(error, "plan the job")?;
-        }
-        if remaining == 0 {
-            self.complete_if_done(job, now).await?;
         }
         Ok(())
     }
@@ -291,7 +298,7 @@ impl Jobs {
                 .key("job", s(job.as_ref()))
                 .key("item", s("job"))
                 .update_expression(
-                    "SET startedAt = if_not_exists(startedAt, :now) \
+                    "SET startedAt = if_not_exists(startedAt, :now), lastAt = :now \
                      ADD synced :synced, failed :failed, nothing :nothing, remaining :done",
                 )
                 .expression_attribute_values(":now", ms(now))
@@ -328,29 +335,6 @@ impl Jobs {
             .map_err(Error::aws("count for the job"))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
-
-    /// Closes the job once nothing remains.
-    pub async fn complete_if_done(&self, job: &JobId, now: Timestamp) -> Result<()> {
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("job", s(job.as_ref()))
-            .key("item", s("job"))
-            .update_expression("SET completedAt = :now, startedAt = if_not_exists(startedAt, :now)")
-            .condition_expression(
-                "planned = :true AND remaining <= :zero AND attribute_not_exists(completedAt)",
-            )
-            .expression_attribute_values(":true", flag(true))
-            .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":now", ms(now))
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => crate::companies::not_met(error, "close the job").map(|_| ()),
-        }
-    }
 }
 
 fn read_error(item: &Item) -> Result<JobError> {
@@ -364,4 +348,37 @@ fn read_error(item: &Item) -> Result<JobError> {
     let record = text("item")?.trim_start_matches("error#");
     let record = record.split_once('#').map_or(record, |(_, id)| id);
     Ok(JobError { record: record.to_owned(), errors })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(planned: bool, total: u64, remaining: i64, synced: u64, failed: u64) -> Job {
+        let now = Timestamp::UNIX_EPOCH;
+        let (id, company) = ("j1".parse().unwrap(), "c1".parse().unwrap());
+        let mut job = Job::new(id, company, Vec::new(), Lane::Normal, "u".to_owned(), now);
+        (job.planned, job.total, job.remaining) = (planned, total, remaining);
+        (job.synced, job.failed) = (synced, failed);
+        job.started_at = (synced + failed > 0).then_some(1);
+        job
+    }
+
+    #[test]
+    fn a_job_is_over_when_it_is_planned_and_nothing_remains() {
+        assert_eq!(job(false, 0, 0, 0, 0).status(), JobStatus::Pending);
+        assert_eq!(job(true, 3, 3, 0, 0).status(), JobStatus::Pending);
+        assert_eq!(job(true, 3, 1, 1, 1).status(), JobStatus::Running);
+        assert_eq!(job(true, 3, 0, 2, 1).status(), JobStatus::Completed);
+        assert_eq!(job(true, 3, 0, 0, 3).status(), JobStatus::Failed);
+        assert_eq!(job(true, 0, 0, 0, 0).status(), JobStatus::Completed);
+    }
+
+    #[test]
+    fn progress_reaches_100_only_when_the_job_is_over() {
+        assert_eq!(job(true, 1000, 1, 999, 0).progress(), 99);
+        assert_eq!(job(true, 1000, 0, 1000, 0).progress(), 100);
+        assert_eq!(job(false, 0, 0, 0, 0).progress(), 0);
+        assert_eq!(job(true, 0, 0, 0, 0).progress(), 100);
+    }
 }

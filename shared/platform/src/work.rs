@@ -330,11 +330,6 @@ impl Work {
                 }
             }
         }
-        let touched: BTreeSet<&JobId> =
-            counted.iter().flat_map(|done| done.item.jobs.iter()).collect();
-        for job in touched {
-            jobs.complete_if_done(job, now).await?;
-        }
         Ok(())
     }
 

@@ -210,7 +210,9 @@ async fn a_refresh_that_breaks_off_anywhere_loses_no_connection() {
     for (number, case) in breaks.into_iter().enumerate() {
         grace(if case.grace { 86_400 } else { 0 }).await;
         stack.sandbox().advance(ROTATES).await;
-        // What was due meanwhile, such as the catch-up, asks QuickBooks nothing.
+        // What was due meanwhile, such as the catch-up, needs no token.
+        stack.sweep().await;
+        stack.idle(&[&company]).await;
         let before = refreshes(&stack, &company).await;
         stack.control().crash(&case.order).await;
         let cards = Card::several(&format!("t{number}"), 2);
@@ -229,6 +231,8 @@ async fn a_refresh_that_breaks_off_anywhere_loses_no_connection() {
     grace(0).await;
     // The chain of refresh tokens is whole: the next day works without help.
     stack.sandbox().advance(ROTATES).await;
+    stack.sweep().await;
+    stack.idle(&[&company]).await;
     sent.extend(push(&stack, &company, "end", 2).await);
     stack.exactly_once(&company, &sent).await;
 }
