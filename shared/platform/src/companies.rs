@@ -150,7 +150,8 @@ impl Companies {
     }
 
     /// Says that work of a company is due at `due`. Answers whether a ring is needed: only if the row
-    /// changed and nobody holds the lease. Work that must not run yet changes nothing.
+    /// changed and nobody holds the lease. Work that must not run yet changes nothing. `again` says that
+    /// somebody has rung since the lease was last free or a pass last began, so a burst rings once.
     ///
     /// # Errors
     /// When DynamoDB does not answer; the work item is stored by then, and the next enqueue, catch-up
@@ -167,7 +168,8 @@ impl Companies {
             .update(company)
             .update_expression("SET nextDue = :due, dueShard = :shard, again = :true")
             .condition_expression(format!(
-                "{runs} AND (attribute_not_exists(nextDue) OR nextDue > :due OR again = :false)"
+                "{runs} AND (attribute_not_exists(again) OR again = :false \
+                 OR attribute_not_exists(nextDue) OR nextDue > :due)"
             ))
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":live", s(CompanyState::Live.as_str()))
