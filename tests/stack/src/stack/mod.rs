@@ -12,6 +12,7 @@
 //! * [`company`]: a company with its QuickBooks file, from nothing to live.
 //! * [`grants`]: what the template's roles allow, against what was used.
 //! * [`host`]: the host app's queue on the bus.
+//! * [`iam`]: permissions, taken away and given back.
 //! * [`sandbox`]: QuickBooks' admin side: clock, faults, what is stored, what was asked.
 //! * [`control`]: the proxy's control interface.
 //! * [`stored`]: what the product's tables hold, and time passing until the dust settles.
@@ -30,6 +31,7 @@ pub mod company;
 pub mod control;
 pub mod grants;
 pub mod host;
+pub mod iam;
 pub mod sandbox;
 pub mod sigv4;
 pub mod stored;

@@ -83,6 +83,28 @@ async fn a_jobs_progress_never_goes_back_and_its_counts_are_exact() {
 }
 
 #[tokio::test]
+async fn a_timecard_counts_for_each_job_that_names_it() {
+    let (stack, _shared) = Stack::shared().await;
+    let company = stack.crew().await;
+    let slow = json!({ "realm": company.realm, "path": "/timeactivity", "delayAfterMs": 2000 });
+    stack.sandbox().fault(&slow).await;
+    let cards = Card::several("t", 2);
+    stack.deliver(&company, &cards).await;
+    let wanted = json!({ "timecardIds": ["t-0", "t-1"] });
+    let jobs = [ask(&stack, &company, &wanted).await, ask(&stack, &company, &wanted).await];
+    for job in jobs {
+        let done = eventually("the job", SOON, async || {
+            let status = status(&stack, &company, &job).await;
+            status["completedAt"].is_string().then_some(status)
+        })
+        .await;
+        assert_eq!((done["total"].as_u64(), counts(&done)), (Some(2), [2, 0, 0]), "{done}");
+    }
+    stack.idle(&[&company]).await;
+    stack.exactly_once(&company, &cards).await;
+}
+
+#[tokio::test]
 async fn a_job_in_which_nothing_succeeds_has_failed() {
     let (stack, _shared) = Stack::shared().await;
     let company = stack.crew().await;

@@ -5,5 +5,12 @@ mod callers;
 mod connecting;
 mod exactly_once;
 mod intake_input;
+mod jobs;
 mod outside;
+mod performance;
 mod set_up;
+mod tokens;
+mod work_list;
+/// Last by name, and so the last to start: it judges what all the others used.
+#[path = "privileges.rs"]
+mod zz_privileges;

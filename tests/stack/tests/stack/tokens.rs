@@ -34,6 +34,13 @@ async fn status(stack: &Stack, company: &Company) -> Value {
     stack.get(&company.admin, &format!("/status?companyId={}", company.id)).await.ok()
 }
 
+/// Calls that QuickBooks turned away for coming too fast. There must be none: waiting for a token must
+/// not make the calls that waited leave all at once.
+async fn throttled(stack: &Stack, company: &Company) -> u64 {
+    let counters = stack.sandbox().counters(&company.realm).await;
+    counters["throttled429"].as_u64().unwrap_or_default()
+}
+
 /// When the access token ends, in milliseconds since 1970.
 async fn expires(stack: &Stack, company: &Company) -> i64 {
     let health = status(stack, company).await["tokenHealth"].clone();
@@ -66,7 +73,14 @@ async fn an_expired_token_is_refreshed_once_however_many_ask() {
     }
     stack.deliver(&company, &cards).await;
     let answers = calls.join_all().await;
-    stack.all_synced(&company, &cards, SOON).await;
+    eventually("the cards, or a 429", SOON, async || {
+        let records = stack.records(&company).await;
+        let all = records.values().all(|record| record.status == "synced");
+        (all || throttled(&stack, &company).await > 0).then_some(())
+    })
+    .await;
+    assert_eq!(throttled(&stack, &company).await, 0);
+    stack.idle(&[&company]).await;
     let tokens = token_calls(&stack, &company).await;
     assert_eq!((&tokens["refresh"], &tokens["refused"]), (&json!(1), &json!(0)), "{tokens}");
     assert_eq!(unauthorized(&stack, &company).await, 0, "an expired token was sent");
@@ -112,11 +126,37 @@ async fn a_refused_token_is_refreshed_once_and_each_call_is_made_once_more() {
     stack.all_synced(&company, &cards, SOON).await;
     let tokens = token_calls(&stack, &company).await;
     assert_eq!((&tokens["refresh"], &tokens["refused"]), (&json!(1), &json!(0)), "{tokens}");
+    assert_eq!(throttled(&stack, &company).await, 0);
     let refused = unauthorized(&stack, &company).await;
     assert!((1..=8).contains(&refused), "{refused} calls met the dead token");
     let counters = stack.sandbox().counters(&company.realm).await;
     assert_eq!(counters["rest"]["TimeActivity"]["create"].as_u64(), Some(30), "{counters}");
     stack.exactly_once(&company, &cards).await;
+}
+
+/// Not only the worker: whoever needs a token provides it, and finds out when Intuit gives none.
+#[tokio::test]
+async fn a_connection_test_refreshes_too_and_tells_when_intuit_refuses() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.crew().await;
+    stack.let_others_rest(&[&company]).await;
+    let body = json!({ "companyId": company.id });
+    let test = async || stack.post(&company.admin, "/test-connection", &body).await.ok();
+    stack.clock_reaches(expires(&stack, &company).await + 1000).await;
+    assert_eq!(test().await["connected"], true);
+    assert_eq!(refreshes(&stack, &company).await, 1);
+    let realm = json!({ "realm": company.realm });
+    stack.sandbox().post("/tokens/revoke-refresh", &realm).await;
+    stack.clock_reaches(expires(&stack, &company).await + 1000).await;
+    for _ in 0..2 {
+        let answer = test().await;
+        assert_eq!(answer["connected"], false, "{answer}");
+        assert!(text(&answer, "error").contains("connect again"), "{answer}");
+        stack.sandbox().advance(60).await;
+    }
+    assert_eq!(status(&stack, &company).await["status"], "reconnectRequired");
+    assert_eq!(stack.company_row(&company).await["state"], "paused");
+    assert_eq!(token_calls(&stack, &company).await["refused"], 1, "asked once");
 }
 
 #[tokio::test]
