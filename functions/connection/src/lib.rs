@@ -105,7 +105,7 @@ async fn status(
     let live = manage.connections.get(&company).await?;
     let waiting = manage.connections.unconfirmed(&company).await?;
     let automatic_refresh = manage.settings.current(&company).await?.document.automatic_refresh;
-    let waiting_for_confirmation = waiting.and_then(|waiting| {
+    let waiting_for_confirmation = waiting.filter(|waiting| waiting.ready).and_then(|waiting| {
         let until = time(waiting.confirm_by?);
         (until > now).then_some(Waiting {
             asked_by: waiting.connected_by,

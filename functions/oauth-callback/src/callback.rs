@@ -140,9 +140,7 @@ async fn authorize(
     let connection_id = Uuid::new_v4().to_string();
     let secret = callback.secrets.name(&asked.company, &connection_id);
     let version_id = Uuid::new_v4().to_string();
-    callback.secrets.create(&secret, &asked.company).await?;
-    callback.secrets.put(&secret, &version_id, 0, &tokens).await?;
-    let connection = Connection {
+    let mut connection = Connection {
         id: String::new(),
         company: asked.company.clone(),
         connection_id,
@@ -152,6 +150,7 @@ async fn authorize(
         company_time_zone: info.time_zone,
         status: ConnectionStatus::Unconfirmed,
         secret,
+        ready: false,
         version_id,
         access_expires_at: tokens.expiries.access.as_millisecond(),
         refresh_expires_at: tokens.expiries.refresh.as_millisecond(),
@@ -169,7 +168,17 @@ async fn authorize(
         promised_version: None,
     }
     .waiting(now);
-    if let Some(replaced) = callback.connections.put_unconfirmed(&connection).await? {
+    keep(callback, &connection).await?;
+    callback.secrets.create(&connection.secret, &connection.company).await?;
+    callback.secrets.put(&connection.secret, &connection.version_id, 0, &tokens).await?;
+    connection.ready = true;
+    keep(callback, &connection).await?;
+    Ok(Ok(connection))
+}
+
+/// Stores the waiting connection, and gives back what another one that waited was granted.
+async fn keep(callback: &Callback, connection: &Connection) -> Result<(), Problem> {
+    if let Some(replaced) = callback.connections.put_unconfirmed(connection).await? {
         if replaced.realm == connection.realm {
             // Revoking the one might end the other.
             callback.secrets.destroy(&replaced.secret).await?;
@@ -177,7 +186,7 @@ async fn authorize(
             give_back(&replaced, &callback.connections, &callback.secrets, &callback.oauth).await?;
         }
     }
-    Ok(Ok(connection))
+    Ok(())
 }
 
 /// Reads the company and its preferences with a new access, each in the company's interactive share. The

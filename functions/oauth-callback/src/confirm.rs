@@ -43,7 +43,8 @@ pub async fn confirm(
     let company = body.company()?;
     caller.may(Permission::Administer, &company)?;
     let now = callback.clock.now().await;
-    let Some(waiting) = callback.connections.unconfirmed(&company).await? else {
+    let waiting = callback.connections.unconfirmed(&company).await?;
+    let Some(waiting) = waiting.filter(|waiting| waiting.ready) else {
         return match callback.connections.get(&company).await? {
             Some(live) if just_confirmed(&live, &caller, now) => {
                 go_live(&callback, &live, &caller, now).await

@@ -59,6 +59,9 @@ pub struct Connection {
     pub status: ConnectionStatus,
     /// Name of the secret that holds its tokens.
     pub secret: String,
+    /// Whether the secret holds them: the row is written first, so that no crash leaves a secret that
+    /// nobody knows of.
+    pub ready: bool,
     /// VersionId of the current tokens.
     pub version_id: String,
     /// Milliseconds since 1970, like all times here.
@@ -182,8 +185,8 @@ impl Connections {
             .transpose()
     }
 
-    /// Stores a connection that waits for confirmation. One that waited already is answered, so that
-    /// the caller can give its tokens back.
+    /// Stores a connection that waits for confirmation. Another one that waited already is answered, so
+    /// that the caller can give its tokens back.
     pub async fn put_unconfirmed(&self, connection: &Connection) -> Result<Option<Connection>> {
         let answer = self
             .client
@@ -194,7 +197,9 @@ impl Connections {
             .send()
             .await
             .map_err(Error::aws("store the connection"))?;
-        answer.attributes.map(|item| dynamo::from_item("a connection", item)).transpose()
+        let before: Option<Connection> =
+            answer.attributes.map(|item| dynamo::from_item("a connection", item)).transpose()?;
+        Ok(before.filter(|before| before.connection_id != connection.connection_id))
     }
 
     /// Makes a waiting connection the company's live one, in one transaction with the realm's guard.
