@@ -217,7 +217,8 @@ async fn test_connection(
 /// The failure in words for an office manager.
 fn words(error: &AccessError) -> String {
     match error {
-        AccessError::Token(TokenError::Platform(_) | TokenError::Later(_)) => {
+        AccessError::Declined
+        | AccessError::Token(TokenError::Platform(_) | TokenError::Later(_)) => {
             "QuickBooks could not be asked just now. Try again in a minute.".to_owned()
         }
         AccessError::Token(error) => format!("{error}."),

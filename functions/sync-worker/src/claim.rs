@@ -76,17 +76,25 @@ impl Conclusions {
     async fn take_back(&mut self, drain: &Drain<'_>, stored: Stored) {
         let Stored { item, record, version, frozen, copy, action, differs, .. } = stored;
         let request_id = uuid::Uuid::new_v4().to_string();
-        let permit = drain.pacer.permit().await;
         let taken_back = drain
             .worker
             .quickbooks
-            .call(&drain.company, async |client, session| {
-                client
-                    .delete(session, Entity::TimeActivity, &copy.id, &copy.sync_token, &request_id)
-                    .await
-            })
+            .call_paced(
+                &drain.company,
+                async || Some(drain.pacer.permit().await),
+                async |client, session| {
+                    client
+                        .delete(
+                            session,
+                            Entity::TimeActivity,
+                            &copy.id,
+                            &copy.sync_token,
+                            &request_id,
+                        )
+                        .await
+                },
+            )
             .await;
-        drop(permit);
         let still_there = match &taken_back {
             Ok(_) => None,
             // Not found means done: a predecessor died right after taking it back.

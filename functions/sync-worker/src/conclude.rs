@@ -247,6 +247,11 @@ impl Conclusions {
         self.open.push(entry);
     }
 
+    /// A record was not sent, for a reason that has nothing to do with it: it is due still.
+    pub fn not_tried(&mut self) {
+        self.not_tried = true;
+    }
+
     /// What will stay in the journal.
     pub fn open_entries(&self) -> Vec<Entry> {
         self.open.clone()

@@ -28,8 +28,8 @@ enum Stopped {
     Refused(FieldError),
     /// It heals.
     Later(String),
-    /// There is no access: nothing is touched.
-    NoAccess,
+    /// There is no access, or the slice ends: nothing is touched.
+    NotTried,
 }
 
 impl Drain<'_> {
@@ -51,7 +51,10 @@ impl Drain<'_> {
                     .record(entity.name());
                 (entry, Outcome::Failed(vec![error]))
             }
-            Err(Stopped::NoAccess) => return Ok(()),
+            Err(Stopped::NotTried) => {
+                self.due_at(now);
+                return Ok(());
+            }
             Err(Stopped::Later(reason)) => {
                 let attempts = item.attempts + 1;
                 let entry = Entry::failure(&self.company, Action::Import, actor, &reason)
@@ -88,8 +91,10 @@ impl Drain<'_> {
                 Err(PageError::Access(AccessError::Call(CallError::Refused(fault)))) => {
                     return Ok(Err(Stopped::Refused(refusal(&fault))));
                 }
-                Err(PageError::Access(error)) if no_access(&error) => {
-                    return Ok(Err(Stopped::NoAccess));
+                Err(PageError::Access(error))
+                    if no_access(&error) || matches!(error, AccessError::Declined) =>
+                {
+                    return Ok(Err(Stopped::NotTried));
                 }
                 Err(error) => return Ok(Err(Stopped::Later(error.to_string()))),
             };

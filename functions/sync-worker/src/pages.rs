@@ -26,13 +26,15 @@ impl Drain<'_> {
         pages: &mut KeysetPages,
     ) -> Option<Result<Vec<Value>, PageError>> {
         let statement = pages.next_statement()?;
-        let permit = self.pacer.permit().await;
         let page = self
             .worker
             .quickbooks
-            .call(&self.company, async |client, session| client.query(session, &statement).await)
+            .call_paced(
+                &self.company,
+                async || self.leave(None).await,
+                async |client, session| client.query(session, &statement).await,
+            )
             .await;
-        drop(permit);
         match page {
             Ok(page) => Some(pages.accept(page.entities).map_err(PageError::from)),
             Err(error) => {

@@ -183,7 +183,10 @@ impl Drain<'_> {
                     conclusions.refused(Some(item), &record, record.version, vec![error], None);
                     return Ok(None);
                 }
-                Current::NotTried => return Ok(None),
+                Current::NotTried => {
+                    conclusions.not_tried();
+                    return Ok(None);
+                }
                 Current::Later(reason) => {
                     let now = self.worker.clock.now().await;
                     let attempts = item.attempts + 1;
@@ -221,20 +224,21 @@ impl Drain<'_> {
         body: &TimeActivityBody,
         json: &str,
     ) -> Result<Current> {
-        let permit = self.pacer.permit().await;
         let read = self
             .worker
             .quickbooks
-            .call(&self.company, async |client, session| {
-                client.read(session, Entity::TimeActivity, &copy.id).await
-            })
+            .call_paced(
+                &self.company,
+                async || self.leave(None).await,
+                async |client, session| client.read(session, Entity::TimeActivity, &copy.id).await,
+            )
             .await;
-        drop(permit);
         let stored = match read {
             Ok(stored) => stored,
             Err(AccessError::Call(CallError::Refused(fault))) => {
                 return Ok(Current::Refused(refusal(&fault)));
             }
+            Err(AccessError::Declined) => return Ok(Current::NotTried),
             Err(error) if no_access(&error) => {
                 self.keeper.note_no_access();
                 return Ok(Current::NotTried);

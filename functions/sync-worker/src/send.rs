@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::access::AccessError;
 use platform::journal::{Entry, Operation};
 use platform::tokens::TokenError;
-use quickbooks::{CallError, Entity, Fault};
+use quickbooks::{CallError, Entity, Fault, Permit};
 use serde_json::Value;
 
 use crate::drain::Drain;
@@ -46,30 +46,38 @@ pub enum Answer {
 }
 
 impl Drain<'_> {
-    /// Sends a journal entry: the exact body under its `requestid`. `first` is false for a replay.
-    pub async fn send(&self, entry: &Entry, send_by: Timestamp, first: bool) -> Answer {
+    /// Leave for one call to QuickBooks: a permit of the pace, while the lease is ours for long enough and
+    /// `by` is not over.
+    pub async fn leave(&self, by: Option<Timestamp>) -> Option<Permit> {
         let permit = self.pacer.permit().await;
         let now = self.worker.clock.now().await;
-        if now > send_by || self.keeper.must_stop(self.state) || !self.keeper.may_call(now).await {
-            return Answer::NotTried;
-        }
+        let in_time = by.is_none_or(|by| now <= by);
+        (in_time && !self.keeper.must_stop(self.state) && self.keeper.may_call(now).await)
+            .then_some(permit)
+    }
+
+    /// Sends a journal entry: the exact body under its `requestid`. `first` is false for a replay.
+    pub async fn send(&self, entry: &Entry, send_by: Timestamp, first: bool) -> Answer {
         let answer = self
             .worker
             .quickbooks
-            .call(&self.company, async |client, session| match entry.operation {
-                Operation::Create => {
-                    client
-                        .create(session, Entity::TimeActivity, &entry.body, &entry.request_id)
-                        .await
-                }
-                Operation::Update => {
-                    client
-                        .update(session, Entity::TimeActivity, &entry.body, &entry.request_id)
-                        .await
-                }
-            })
+            .call_paced(
+                &self.company,
+                async || self.leave(Some(send_by)).await,
+                async |client, session| match entry.operation {
+                    Operation::Create => {
+                        client
+                            .create(session, Entity::TimeActivity, &entry.body, &entry.request_id)
+                            .await
+                    }
+                    Operation::Update => {
+                        client
+                            .update(session, Entity::TimeActivity, &entry.body, &entry.request_id)
+                            .await
+                    }
+                },
+            )
             .await;
-        drop(permit);
         let sent_at = self.worker.clock.now().await;
         match answer {
             Ok(stored) => Answer::Stored(stored),
@@ -90,6 +98,7 @@ impl Drain<'_> {
 /// no fault of any record: its work waits untouched.
 pub fn no_access(error: &AccessError) -> bool {
     match error {
+        AccessError::Declined => false,
         AccessError::Call(error) => matches!(error, CallError::ReconnectNeeded(_)),
         AccessError::Token(error) => matches!(
             error,
@@ -120,7 +129,7 @@ fn meaning(attempts: u32, error: AccessError, now: Timestamp, first: bool) -> An
         AccessError::Token(TokenError::Platform(_)) => {
             return not_stored(Some(now + ONE_MINUTE), false);
         }
-        AccessError::Token(_) => return Answer::NotTried,
+        AccessError::Token(_) | AccessError::Declined => return Answer::NotTried,
     };
     match error {
         CallError::Throttled { retry_after, .. } => {

@@ -21,6 +21,9 @@ pub enum AccessError {
     /// QuickBooks' answer, or the lack of one.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The caller's own pace gave no leave; nothing was sent.
+    #[error("the call was not made: its time was over")]
+    Declined,
 }
 
 impl From<Error> for AccessError {
@@ -55,17 +58,36 @@ impl QuickBooks {
         Self { tokens, client, connections, companies, bus, audit, clock }
     }
 
-    /// Makes a call; after a 401 refreshes the token once and makes it once more, with the very same
-    /// request. Whatever `call` captures must therefore not change between the two.
+    /// Makes a call for which the caller has leave already; see [`QuickBooks::call_paced`].
     pub async fn call<T, F>(&self, company: &CompanyId, call: F) -> Result<T, AccessError>
     where
         F: AsyncFn(&Client, &Session) -> Result<T, CallError>,
     {
+        self.call_paced(company, async || Some(()), call).await
+    }
+
+    /// Makes a call; after a 401 refreshes the token once and makes it once more, with the very same
+    /// request. Whatever `call` captures must therefore not change between the two.
+    ///
+    /// `leave` is asked for right before each of the two, when the token is there: leave that waited for
+    /// a token would be used in a burst. It is held until the answer is read; `None` declines the call.
+    pub async fn call_paced<T, G, L, F>(
+        &self,
+        company: &CompanyId,
+        leave: L,
+        call: F,
+    ) -> Result<T, AccessError>
+    where
+        L: AsyncFn() -> Option<G>,
+        F: AsyncFn(&Client, &Session) -> Result<T, CallError>,
+    {
         let access = self.access(company).await?;
+        let held = leave().await.ok_or(AccessError::Declined)?;
         let error = match call(&self.client, &access.session).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
+        drop(held);
         match error {
             CallError::TokenRefused(_) => {}
             CallError::ReconnectNeeded(fault) => {
@@ -81,6 +103,7 @@ impl QuickBooks {
             }
             other => other?,
         };
+        let _held = leave().await.ok_or(AccessError::Declined)?;
         Ok(call(&self.client, &access.session).await?)
     }
 

@@ -176,6 +176,22 @@ impl Stack {
         }
     }
 
+    /// Waits until no worker has a lease on a company, or the one that has it has given up renewing it
+    /// and must be dead or at its end.
+    pub async fn idle_or_given_up(&self, company: &Company) {
+        let mut seen = None;
+        for _ in 0..4 {
+            let row = self.company_row(company).await;
+            let until = row["leaseUntil"].as_i64();
+            if row.get("leaseOwner").is_none() || (seen.is_some() && seen == until) {
+                return;
+            }
+            seen = until;
+            // A holder renews every five seconds.
+            tokio::time::sleep(Duration::from_secs(7)).await;
+        }
+    }
+
     /// Lets the dust settle: moves the clock to whatever the companies wait for next and sweeps, again
     /// and again, until no timecard of theirs is on its way. Only in a test that is alone.
     ///
