@@ -8,12 +8,13 @@ import boto3
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL = ROOT / ".local"
-STACK_FILE = LOCAL / "stack.json"
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/Cargo.toml"))
 
-# Two checkouts can run side by side: LOCAL_PORT_OFFSET=100 moves every port of the second one.
+# Two stacks can run side by side: LOCAL_PORT_OFFSET=100 moves every port of the second one.
 OFFSET = int(os.environ.get("LOCAL_PORT_OFFSET", "0"))
+LOCAL = ROOT / ".local" / (f"offset-{OFFSET}" if OFFSET else "")
+STACK_FILE = LOCAL / "stack.json"
+
 EMULATOR, PROXY_AWS, PROXY_QUICKBOOKS, PROXY_CONTROL, SANDBOX, SANDBOX_ADMIN = (
     port + OFFSET for port in (4566, 4570, 4571, 4572, 4600, 4601)
 )
@@ -35,7 +36,7 @@ API_URL = f"http://{API_HOST}{BASE_PATH}"
 # The host's own architecture, as the template's parameter and cargo-lambda's flag name it.
 ARM = platform.machine() in ("aarch64", "arm64")
 ARCHITECTURE = "arm64" if ARM else "x86_64"
-ARCHITECTURE_FLAG = "--arm64" if ARM else "--x86-64"
+ARCHITECTURE_FLAG, OTHER_ARCHITECTURE_FLAG = ("--arm64", "--x86-64")[:: 1 if ARM else -1]
 
 
 class Failed(Exception):

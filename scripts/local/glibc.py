@@ -15,9 +15,9 @@ def highest(path):
     return max(versions, default=(0, 0))
 
 
-def check():
+def check(directory=build.HOST):
     """Raises for the functions that need a newer glibc."""
-    needs = {name: highest(build.bootstrap(name)) for name in FUNCTIONS}
+    needs = {name: highest(build.bootstrap(name, directory)) for name in FUNCTIONS}
     for name, version in sorted(needs.items()):
         print(f"  {name}: glibc {version[0]}.{version[1]}")
     newer = [name for name, version in needs.items() if version > NEWEST]

@@ -28,7 +28,7 @@ def save(client):
         return
     events.sort(key=lambda event: event["timestamp"])
     lines = (
-        f"{_time(event['timestamp'])} {event['logStreamName'].split('/')[0]} {event['message'].rstrip()}\n"
+        f"{_time(event['timestamp'])} {event['logStreamName'][-8:]} {event['message'].rstrip()}\n"
         for event in events
     )
     PATH.write_text("".join(lines), "utf-8")

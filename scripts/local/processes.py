@@ -56,7 +56,11 @@ class Processes:
                 raise Failed(f"{name} ended with {process.returncode}; see {LOCAL / name}.log.")
 
     def stop(self):
-        """Stops all, last started first, with the processes that they started themselves."""
+        """Stops all, last started first, with the processes that they started themselves.
+
+        A second Ctrl-C does not interrupt it: it takes seconds, and must leave nothing behind.
+        """
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for _, process in reversed(self.started):
             _signal_group(process.pid, signal.SIGTERM)
             try:

@@ -37,7 +37,7 @@ def total():
 
 def summary():
     """Prints every step with its time, longest names aligned, and the total."""
-    width = max(len(title) for title, _ in _steps)
+    width = max((len(title) for title, _ in _steps), default=len("total"))
     for title, taken in _steps:
         print(f"  {title:<{width}}  {spell(taken):>12}")
     print(f"  {'total':<{width}}  {total():>12}", flush=True)

@@ -19,7 +19,7 @@ def build_all():
 @contextmanager
 def running():
     """The deployed stack as `(stack, processes)`; `.local/stack.json` exists while it is up."""
-    LOCAL.mkdir(exist_ok=True)
+    LOCAL.mkdir(parents=True, exist_ok=True)
     check_ports(services.PORTS)
     processes = Processes()
     try:

@@ -6,8 +6,15 @@ import signal
 import subprocess
 import sys
 
-from local import glibc, rie, services
-from local.environment import LOCAL, ROOT, Failed
+from local import build, glibc, rie, services
+from local.environment import (
+    ARCHITECTURE,
+    LOCAL,
+    OTHER_ARCHITECTURE_FLAG,
+    ROOT,
+    STACK_FILE,
+    Failed,
+)
 from local.processes import check_ports
 from local.progress import step, summary
 from local.stack import build_all, running
@@ -53,6 +60,17 @@ def stack_tests(extra):
             "--", "--test-threads", os.environ.get("STACK_TEST_THREADS", "4"), *extra)  # fmt: skip
 
 
+def other_builds():
+    """The ways of building that the stack does not use: the other architecture, and `sam build`."""
+    directory = LOCAL / "other-architecture"
+    with step("Build the functions for the other architecture"):
+        build.functions(OTHER_ARCHITECTURE_FLAG, directory)
+        glibc.check(directory)
+    run("sam build", "sam", "build", "--beta-features", "--build-dir", str(LOCAL / "sam-build"),
+        "--template-file", "template.yaml",
+        "--parameter-overrides", f"Architecture={ARCHITECTURE}")  # fmt: skip
+
+
 def main():
     """Runs all steps; the first failure ends the run."""
     parser = argparse.ArgumentParser(prog="scripts/test")
@@ -61,12 +79,15 @@ def main():
     extra = ["--include-ignored"] if options.full else []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    LOCAL.mkdir(exist_ok=True)
+    LOCAL.mkdir(parents=True, exist_ok=True)
+    os.environ["STACK_FILE"] = str(STACK_FILE)
     try:
         check_ports(services.PORTS)
         static_checks()
         unit_tests(extra)
         stack_tests(extra)
+        if options.full:
+            other_builds()
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130

@@ -47,7 +47,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Held shared by every test, and exclusively by one that touches everybody.
 static STACK: RwLock<()> = RwLock::const_new(());
 
-/// What `.local/stack.json` says.
+/// What `.local/stack.json` says, or the file that the variable `STACK_FILE` names.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
@@ -118,7 +118,8 @@ impl Stack {
     }
 
     fn load() -> Self {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.local/stack.json");
+        let usual = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.local/stack.json");
+        let path = std::env::var_os("STACK_FILE").map_or_else(usual, PathBuf::from);
         let text = std::fs::read_to_string(&path)
             .expect("no stack is up: run scripts/test, or scripts/dev --bare in another terminal");
         let is: Description = serde_json::from_str(&text).expect("stack.json is not as expected");

@@ -89,8 +89,9 @@ async fn a_send_that_commits_after_its_sender_died_is_the_only_one() {
     stack.let_others_rest(&[&company]).await;
     let cards = Card::several("t", 3);
     let mark = stack.control().mark().await;
+    // It leaves first, so it is under way when the others have arrived.
     let slow = json!({ "delayMs": 4000 });
-    stack.sandbox().fault(&fault(&company, &cards[2], &slow)).await;
+    stack.sandbox().fault(&fault(&company, &cards[0], &slow)).await;
     stack.deliver(&company, &cards).await;
     eventually("the two others", SOON, async || {
         (stack.activities(&company).await.len() == 2).then_some(())
