@@ -81,8 +81,14 @@ impl QuickBooks {
         L: AsyncFn() -> Option<G>,
         F: AsyncFn(&Client, &Session) -> Result<T, CallError>,
     {
-        let access = self.access(company).await?;
-        let held = leave().await.ok_or(AccessError::Declined)?;
+        let (access, held) = loop {
+            let access = self.access(company).await?;
+            let held = leave().await.ok_or(AccessError::Declined)?;
+            // Leave may have taken long: a token that was refused meanwhile is not tried again.
+            if self.tokens.is_current(&access).await {
+                break (access, held);
+            }
+        };
         let error = match call(&self.client, &access.session).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,

@@ -93,6 +93,8 @@ pub struct TokenProvider {
     environment: Environment,
     clock: Clock,
     cache: Arc<Mutex<HashMap<CompanyId, (Instant, Access)>>>,
+    /// One read or refresh at a time in a process: eight calls in flight ask once, not eight times.
+    alone: Arc<Mutex<()>>,
 }
 
 impl TokenProvider {
@@ -104,19 +106,27 @@ impl TokenProvider {
         environment: Environment,
         clock: Clock,
     ) -> Self {
-        Self { connections, secrets, oauth, environment, clock, cache: Arc::default() }
+        Self {
+            connections,
+            secrets,
+            oauth,
+            environment,
+            clock,
+            cache: Arc::default(),
+            alone: Arc::default(),
+        }
     }
 
     /// An access token that lasts for at least [`MARGIN`], or that is the best there is.
     pub async fn access(&self, company: &CompanyId) -> Result<Access, TokenError> {
-        let now = self.clock.now().await;
-        if let Some((read_at, access)) = self.cache.lock().await.get(company)
-            && read_at.elapsed() < CACHED
-            && access.expires.duration_since(now) > MARGIN
-        {
-            return Ok(access.clone());
+        if let Some(access) = self.cached(company).await {
+            return Ok(access);
         }
-        self.fresh(company, None).await
+        let _alone = self.alone.lock().await;
+        match self.cached(company).await {
+            Some(access) => Ok(access),
+            None => self.fresh(company, None).await,
+        }
     }
 
     /// Another access token, after QuickBooks refused `refused`.
@@ -125,8 +135,34 @@ impl TokenProvider {
         company: &CompanyId,
         refused: &Access,
     ) -> Result<Access, TokenError> {
-        self.cache.lock().await.remove(company);
-        self.fresh(company, Some(&refused.connection.version_id)).await
+        self.forget(company, refused).await;
+        let _alone = self.alone.lock().await;
+        self.forget(company, refused).await;
+        match self.cached(company).await {
+            Some(access) => Ok(access),
+            None => self.fresh(company, Some(&refused.connection.version_id)).await,
+        }
+    }
+
+    /// Whether nobody in this process has refreshed, or is refreshing, since this access was given out.
+    pub async fn is_current(&self, access: &Access) -> bool {
+        let cache = self.cache.lock().await;
+        cache.get(&access.connection.company).is_some_and(|(_, cached)| same(cached, access))
+    }
+
+    async fn cached(&self, company: &CompanyId) -> Option<Access> {
+        let now = self.clock.now().await;
+        let cache = self.cache.lock().await;
+        let (read_at, access) = cache.get(company)?;
+        (read_at.elapsed() < CACHED && access.expires.duration_since(now) > MARGIN)
+            .then(|| access.clone())
+    }
+
+    async fn forget(&self, company: &CompanyId, refused: &Access) {
+        let mut cache = self.cache.lock().await;
+        if cache.get(company).is_some_and(|(_, cached)| same(cached, refused)) {
+            cache.remove(company);
+        }
     }
 
     async fn fresh(
@@ -281,6 +317,11 @@ impl TokenProvider {
             }
         }
     }
+}
+
+fn same(one: &Access, other: &Access) -> bool {
+    one.connection.connection_id == other.connection.connection_id
+        && one.connection.version_id == other.connection.version_id
 }
 
 enum Refused {
