@@ -1,8 +1,11 @@
 //! Calls to QuickBooks on behalf of a company: token, one refresh after a 401, and what to do when
 //! Intuit takes the access away.
 
+use std::sync::Arc;
+
 use domain::ids::CompanyId;
 use quickbooks::{CallError, Client, Session};
+use tokio::sync::Mutex;
 
 use crate::audit::{Action, AuditLog, Entry};
 use crate::bus::{Bus, ConnectionChange, Event};
@@ -42,6 +45,7 @@ pub struct QuickBooks {
     bus: Bus,
     audit: AuditLog,
     clock: Clock,
+    announcing: Arc<Mutex<()>>,
 }
 
 impl QuickBooks {
@@ -55,7 +59,16 @@ impl QuickBooks {
         audit: AuditLog,
         clock: Clock,
     ) -> Self {
-        Self { tokens, client, connections, companies, bus, audit, clock }
+        Self {
+            tokens,
+            client,
+            connections,
+            companies,
+            bus,
+            audit,
+            clock,
+            announcing: Arc::default(),
+        }
     }
 
     /// Makes a call for which the caller has leave already; see [`QuickBooks::call_paced`].
@@ -116,9 +129,7 @@ impl QuickBooks {
     async fn access(&self, company: &CompanyId) -> Result<crate::tokens::Access, AccessError> {
         match self.tokens.access(company).await {
             Err(TokenError::ReconnectRequired) => {
-                if let Some(connection) = self.connections.get(company).await?
-                    && self.companies.state(company).await? != CompanyState::Paused
-                {
+                if let Some(connection) = self.connections.get(company).await? {
                     self.announce(&connection, &connection.last_refresh_result).await?;
                 }
                 Err(TokenError::ReconnectRequired.into())
@@ -140,11 +151,14 @@ impl QuickBooks {
     }
 
     async fn announce(&self, connection: &Connection, reason: &str) -> Result<(), AccessError> {
-        let now = self.clock.now().await;
+        // Calls in flight together hear of it together; the host app hears of it once. It is told before
+        // the company is paused, so that a crash in between tells it again rather than never.
+        let _alone = self.announcing.lock().await;
         let company = &connection.company;
-        self.companies.set_state(company, CompanyState::Paused, now).await?;
-        let entry = Entry::failure(company, Action::TokenRefreshFailed, "connector", reason);
-        self.audit.write(&[entry], now).await?;
+        if self.companies.state(company).await? == CompanyState::Paused {
+            return Ok(());
+        }
+        let now = self.clock.now().await;
         self.bus
             .publish(&[Event::Connection {
                 company_id: company.clone(),
@@ -153,6 +167,9 @@ impl QuickBooks {
                 at: now,
             }])
             .await?;
+        let entry = Entry::failure(company, Action::TokenRefreshFailed, "connector", reason);
+        self.audit.write(&[entry], now).await?;
+        self.companies.set_state(company, CompanyState::Paused, now).await?;
         Ok(())
     }
 }

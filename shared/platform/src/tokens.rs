@@ -119,9 +119,7 @@ impl TokenProvider {
 
     /// An access token that lasts for at least [`MARGIN`], or that is the best there is.
     pub async fn access(&self, company: &CompanyId) -> Result<Access, TokenError> {
-        if let Some(access) = self.cached(company).await {
-            return Ok(access);
-        }
+        // In the order of asking: whoever asks first is also the first to get leave for its call.
         let _alone = self.alone.lock().await;
         match self.cached(company).await {
             Some(access) => Ok(access),
