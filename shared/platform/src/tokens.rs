@@ -3,7 +3,8 @@
 //! # The refresh protocol
 //!
 //! 1. The connection row says which secret version is current. A caller whose token has more than the
-//!    margin left, and was not refused, uses it. One with more than a minute left never waits.
+//!    margin left, and was not refused, uses it. One with more than a minute left does not
+//!    wait for another process; within one, callers take turns, so that eight in flight ask once.
 //! 2. To refresh, take the **refresh lease**: a conditional write on the row that needs the connection
 //!    and the secret version to be those that were seen, and no live lease. It raises the fence and
 //!    writes down the **promised** VersionId, under which the new tokens will be stored.
