@@ -8,8 +8,21 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    clock::Clock, config::Config, counters::Counters, faults::Faults, ids::Realm, issuer::Issuer,
-    journal::Journal, limits::Scale, oauth::Oauth, seed, store::Company,
+    chance::Chance,
+    clock::Clock,
+    config::Config,
+    counters::Counters,
+    entities::UnknownFields,
+    faults::Faults,
+    ids::Realm,
+    issuer::Issuer,
+    journal::Journal,
+    limits::Scale,
+    oauth::Oauth,
+    seed,
+    setting::Setting,
+    store::{Company, State},
+    webhooks::Webhooks,
 };
 
 /// The sandbox's whole state.
@@ -18,6 +31,9 @@ pub(crate) struct App {
     /// Base of links and of the local issuer, without a trailing slash.
     pub(crate) public_url: String,
     pub(crate) clock: Clock,
+    pub(crate) chance: Arc<Chance>,
+    pub(crate) unknown_fields: Setting<UnknownFields>,
+    pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) scale: Scale,
     pub(crate) oauth: Oauth,
     pub(crate) issuer: Issuer,
@@ -30,13 +46,17 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(config: Config, public_url: String) -> Result<Self, String> {
+        let chance = Arc::new(Chance::new(config.seed));
         let app = Self {
             scale: Scale::new(config.limits_scale),
             issuer: Issuer::new(format!("{public_url}/issuer"))?,
             config,
             public_url,
             clock: Clock::default(),
-            oauth: Oauth::default(),
+            oauth: Oauth::new(Arc::clone(&chance)),
+            chance,
+            unknown_fields: Setting::default(),
+            webhooks: Arc::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             counters: Counters::default(),
@@ -49,6 +69,8 @@ impl App {
     /// Back to the start: seeds, real time, no faults, no tokens, nothing counted.
     pub(crate) fn reset(&self) -> Result<(), String> {
         self.clock.reset();
+        self.chance.reseed(self.config.seed);
+        self.unknown_fields.set(UnknownFields::default());
         self.scale.set(self.config.limits_scale);
         self.faults.clear();
         self.oauth.reset();
@@ -62,7 +84,8 @@ impl App {
         let mut companies = self.companies.write().unwrap_or_else(PoisonError::into_inner);
         companies.clear();
         for state in seeds {
-            companies.insert(state.profile.realm.clone(), Arc::new(Company::new(state)));
+            let company = Company::new(state, Arc::clone(&self.webhooks));
+            companies.insert(company.realm.clone(), Arc::new(company));
         }
         Ok(())
     }
@@ -81,11 +104,12 @@ impl App {
     }
 
     /// Adds a company; `false` if the realm is taken.
-    pub(crate) fn add_company(&self, company: Company) -> bool {
+    pub(crate) fn add_company(&self, state: State) -> bool {
         let mut companies = self.companies.write().unwrap_or_else(PoisonError::into_inner);
-        if companies.contains_key(&company.realm) {
+        if companies.contains_key(&state.profile.realm) {
             return false;
         }
+        let company = Company::new(state, Arc::clone(&self.webhooks));
         companies.insert(company.realm.clone(), Arc::new(company));
         true
     }

@@ -13,6 +13,7 @@ Usage: quickbooks-sandbox [options]
   --client-id ID         the app's OAuth client id      (QBO_SANDBOX_CLIENT_ID, sandbox-client)
   --client-secret SECRET the app's OAuth client secret  (QBO_SANDBOX_CLIENT_SECRET, sandbox-secret)
   --limits-scale FACTOR  multiplies the REST limits     (QBO_SANDBOX_LIMITS_SCALE, 1)
+  --seed NUMBER          repeats tokens, jitter, order  (QBO_SANDBOX_SEED, another each time)
   --help                 this text";
 
 /// How a sandbox starts.
@@ -33,6 +34,9 @@ pub struct Config {
     pub client_secret: String,
     /// Factor on the REST limits of 500 a minute, 10 a second, 10 in flight.
     pub limits_scale: f64,
+    /// Where everything random starts from: the same seed gives the same tokens, trace ids, jitter and
+    /// disorder to the same requests.
+    pub seed: u64,
 }
 
 impl Default for Config {
@@ -45,6 +49,7 @@ impl Default for Config {
             client_id: "sandbox-client".into(),
             client_secret: "sandbox-secret".into(),
             limits_scale: 1.0,
+            seed: rand::random(),
         }
     }
 }
@@ -104,6 +109,9 @@ impl Config {
             "--public-url" => self.public_url = Some(value.trim_end_matches('/').to_owned()),
             "--client-id" => value.clone_into(&mut self.client_id),
             "--client-secret" => value.clone_into(&mut self.client_secret),
+            "--seed" => {
+                self.seed = value.parse().map_err(|_| format!("{value} is not a whole number"))?;
+            }
             _ => {
                 self.limits_scale = value
                     .parse()
@@ -116,7 +124,7 @@ impl Config {
     }
 }
 
-const OPTIONS: [&str; 7] = [
+const OPTIONS: [&str; 8] = [
     "--host",
     "--port",
     "--admin-port",
@@ -124,6 +132,7 @@ const OPTIONS: [&str; 7] = [
     "--client-id",
     "--client-secret",
     "--limits-scale",
+    "--seed",
 ];
 
 #[cfg(test)]

@@ -47,3 +47,7 @@ id!(
     /// An entity's Id, unique within its id space of one company.
     EntityId
 );
+id!(
+    /// An app at Intuit, by its OAuth client id.
+    ClientId
+);

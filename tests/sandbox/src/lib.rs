@@ -15,6 +15,7 @@
 
 mod admin;
 mod app;
+mod chance;
 mod clock;
 mod config;
 mod counters;
@@ -30,7 +31,9 @@ mod query;
 mod rest;
 mod seed;
 mod server;
+mod setting;
 mod store;
+mod webhooks;
 
 pub use config::{Config, USAGE};
 pub use server::Sandbox;

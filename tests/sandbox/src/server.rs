@@ -21,7 +21,6 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
-use rand::Rng;
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tower::ServiceExt;
@@ -29,6 +28,7 @@ use tower::ServiceExt;
 use crate::{
     admin,
     app::App,
+    chance::Chance,
     config::Config,
     counters::Call,
     entities::schema,
@@ -245,7 +245,7 @@ impl Received {
             (response, plan.fault)
         };
 
-        let tid = trace_id();
+        let tid = trace_id(&app.chance);
         self.record(app, &response, fault, &tid, (at, started));
         if response.extensions().get::<CutMark>().is_some() {
             return Err(Gone);
@@ -315,10 +315,9 @@ async fn route(router: Router, request: Request<Body>) -> Response {
 }
 
 /// `1-<8 hex>-<24 hex>`, the form of a real `intuit_tid`.
-fn trace_id() -> String {
-    let mut rng = rand::rng();
-    let (first, second): (u32, u128) = (rng.random(), rng.random());
-    format!("1-{first:08x}-{:024x}", second >> 32)
+fn trace_id(chance: &Chance) -> String {
+    let bits = chance.bits();
+    format!("1-{:08x}-{:024x}", bits >> 96, bits & (u128::MAX >> 32))
 }
 
 fn hex(bytes: &[u8]) -> String {

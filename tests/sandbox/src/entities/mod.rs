@@ -9,6 +9,7 @@ mod singletons;
 mod time_activity;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub(crate) use kind::Kind;
@@ -42,15 +43,35 @@ impl Operation {
 const ENVELOPE: [&str; 7] =
     ["Id", "SyncToken", "MetaData", "domain", "status", "sparse", "AttachableRef"];
 
+/// What becomes of a field that the schema does not have. Not known of the real service for every
+/// field and version: most are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum UnknownFields {
+    /// 400 with code 2010.
+    #[default]
+    Refuse,
+    Ignore,
+}
+
+/// What a write is done under.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    /// The sandbox's present.
+    pub(crate) now: Timestamp,
+    pub(crate) unknown_fields: UnknownFields,
+}
+
 /// Carries out one write and answers the entity as it is now.
 pub(crate) fn write(
     state: &mut State,
     kind: Kind,
     operation: Operation,
     body: &Map<String, Value>,
-    now: Timestamp,
+    circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
-    let body = schema::read_body(kind.name(), body)?;
+    let Circumstances { now, unknown_fields } = circumstances;
+    let body = schema::read_body(kind.name(), body, unknown_fields)?;
     match operation {
         Operation::Create => {
             let fields = writable(kind, body);
@@ -69,7 +90,7 @@ pub(crate) fn write(
             }
             let record = current(state, kind, &body)?;
             time_activity::may_delete(state, &record)?;
-            state.remove(kind, record.id.as_str());
+            state.remove(kind, record.id.as_str(), now);
             Ok(deleted(&record))
         }
     }

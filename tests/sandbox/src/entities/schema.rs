@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
 
+use super::UnknownFields;
 use crate::fault::Fault;
 
 /// One element of a type.
@@ -99,33 +100,44 @@ pub(crate) fn property(entity: &str, dotted: &str) -> Option<Property> {
 pub(crate) fn read_body(
     entity: &str,
     body: &Map<String, Value>,
+    unknown: UnknownFields,
 ) -> Result<Map<String, Value>, Fault> {
     let Some(fields) = SCHEMA.types.get(entity) else {
         return Err(Fault::bad_property(entity));
     };
-    read_object(fields, body)
+    read_object(fields, body, unknown)
 }
 
-fn read_object(fields: &[Field], body: &Map<String, Value>) -> Result<Map<String, Value>, Fault> {
+fn read_object(
+    fields: &[Field],
+    body: &Map<String, Value>,
+    unknown: UnknownFields,
+) -> Result<Map<String, Value>, Fault> {
     let mut out = Map::new();
     for (name, value) in body {
         let Some(field) = fields.iter().find(|field| field.name == *name) else {
+            if unknown == UnknownFields::Ignore {
+                continue;
+            }
             return Err(Fault::bad_property(name));
         };
         let read = match value {
             Value::Null => Value::Null,
             Value::Array(items) if field.many => Value::Array(
-                items.iter().map(|item| read_value(field, item)).collect::<Result<_, _>>()?,
+                items
+                    .iter()
+                    .map(|item| read_value(field, item, unknown))
+                    .collect::<Result<_, _>>()?,
             ),
             _ if field.many => return Err(Fault::bad_property(name)),
-            single => read_value(field, single)?,
+            single => read_value(field, single, unknown)?,
         };
         out.insert(name.clone(), read);
     }
     Ok(out)
 }
 
-fn read_value(field: &Field, value: &Value) -> Result<Value, Fault> {
+fn read_value(field: &Field, value: &Value, unknown: UnknownFields) -> Result<Value, Fault> {
     let name = field.name.as_str();
     let bad = || Fault::bad_property(name);
     match field.kind.as_str() {
@@ -165,7 +177,7 @@ fn read_value(field: &Field, value: &Value) -> Result<Value, Fault> {
             match (SCHEMA.types.get(other), value) {
                 // `MemoRef` and its like have no elements: they hold a bare value.
                 (Some(fields), Value::Object(inner)) if !fields.is_empty() => {
-                    read_object(fields, inner).map(Value::Object)
+                    read_object(fields, inner, unknown).map(Value::Object)
                 }
                 (Some(fields), Value::Object(_)) if fields.is_empty() => Ok(value.clone()),
                 (Some(_), _) => Err(bad()),
@@ -205,7 +217,7 @@ mod tests {
     use super::*;
 
     fn read(entity: &str, body: &Value) -> Result<Map<String, Value>, Fault> {
-        read_body(entity, body.as_object().unwrap())
+        read_body(entity, body.as_object().unwrap(), UnknownFields::Refuse)
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! Codes, grants and tokens, and how they live and die by the sandbox's clock.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use jiff::{SignedDuration, Timestamp};
-use rand::{Rng, distr::Alphanumeric};
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::Realm, store::lock};
+use crate::{
+    chance::Chance,
+    ids::{ClientId, Realm},
+    store::lock,
+};
 
 /// An access token's life: `expires_in` of the token answer.
 pub(crate) const ACCESS_S: i64 = 3600;
@@ -46,6 +52,13 @@ pub(crate) enum Refusal {
     Dead(Death),
 }
 
+/// What an access token opens, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) client: ClientId,
+    pub(crate) realm: Realm,
+}
+
 /// What the token endpoint hands out. Lives in seconds.
 pub(crate) struct Tokens {
     pub(crate) access: String,
@@ -55,6 +68,7 @@ pub(crate) struct Tokens {
 }
 
 struct Code {
+    client: ClientId,
     realm: Realm,
     redirect_uri: String,
     expires: Timestamp,
@@ -63,6 +77,7 @@ struct Code {
 }
 
 struct Grant {
+    client: ClientId,
     realm: Realm,
     refresh: String,
     refresh_since: Timestamp,
@@ -92,8 +107,10 @@ struct Book {
 }
 
 /// See the module.
-#[derive(Default)]
-pub(crate) struct Oauth(Mutex<Book>);
+pub(crate) struct Oauth {
+    book: Mutex<Book>,
+    chance: Arc<Chance>,
+}
 
 /// A refresh under way.
 pub(crate) struct Refreshing<'a> {
@@ -105,7 +122,7 @@ pub(crate) struct Refreshing<'a> {
 
 impl Drop for Refreshing<'_> {
     fn drop(&mut self) {
-        let mut book = lock(&self.oauth.0);
+        let mut book = lock(&self.oauth.book);
         if let Some(grant) = self.grant.and_then(|id| book.grants.get_mut(&id)) {
             grant.refreshing -= 1;
         }
@@ -113,32 +130,42 @@ impl Drop for Refreshing<'_> {
 }
 
 impl Oauth {
+    pub(crate) fn new(chance: Arc<Chance>) -> Self {
+        Self { book: Mutex::default(), chance }
+    }
+
     pub(crate) fn reset(&self) {
-        let mut book = lock(&self.0);
+        let mut book = lock(&self.book);
         // Numbers go on, so that a refresh under way does not meet a new grant under its number.
         let last = book.last;
         *book = Book { last, ..Book::default() };
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        lock(&self.0).policy
+        lock(&self.book).policy
     }
 
     pub(crate) fn set_policy(&self, policy: Policy) {
-        lock(&self.0).policy = policy;
+        lock(&self.book).policy = policy;
     }
 
     /// A code for `realm`, to be exchanged with the same `redirect_uri`.
-    pub(crate) fn code(&self, realm: Realm, redirect_uri: String, now: Timestamp) -> String {
-        let value = random("AB1", 47);
-        let code = Code { realm, redirect_uri, expires: later(now, CODE_S), spent: None };
-        lock(&self.0).codes.insert(value.clone(), code);
+    pub(crate) fn code(
+        &self,
+        client: ClientId,
+        realm: Realm,
+        redirect_uri: String,
+        now: Timestamp,
+    ) -> String {
+        let value = self.chance.text("AB1", 47);
+        let code = Code { client, realm, redirect_uri, expires: later(now, CODE_S), spent: None };
+        lock(&self.book).codes.insert(value.clone(), code);
         value
     }
 
     /// The company that a code or refresh token belongs to, for the counters.
     pub(crate) fn realm_of(&self, value: &str) -> Option<Realm> {
-        let book = lock(&self.0);
+        let book = lock(&self.book);
         if let Some(code) = book.codes.get(value) {
             return Some(code.realm.clone());
         }
@@ -156,7 +183,7 @@ impl Oauth {
         redirect_uri: &str,
         now: Timestamp,
     ) -> Result<Tokens, Refusal> {
-        let mut book = lock(&self.0);
+        let mut book = lock(&self.book);
         let Some(found) = book.codes.get(code) else { return Err(Refusal::Unknown) };
         if let Some(grant) = found.spent {
             if let Some(grant) = book.grants.get_mut(&grant) {
@@ -170,15 +197,16 @@ impl Oauth {
         if now >= found.expires {
             return Err(Refusal::Expired);
         }
-        let realm = found.realm.clone();
+        let (client, realm) = (found.client.clone(), found.realm.clone());
         book.last += 1;
         let id = book.last;
         if let Some(found) = book.codes.get_mut(code) {
             found.spent = Some(id);
         }
-        let refresh = random("RT1-", 50);
+        let refresh = self.chance.text("RT1-", 50);
         book.refresh.insert(refresh.clone(), id);
         let grant = Grant {
+            client,
             realm,
             refresh,
             refresh_since: now,
@@ -190,12 +218,12 @@ impl Oauth {
             refreshing: 0,
         };
         book.grants.insert(id, grant);
-        book.tokens(id, now).ok_or(Refusal::Unknown)
+        book.tokens(id, self.chance.text("eyJ", 180), now).ok_or(Refusal::Unknown)
     }
 
     /// Notes that a refresh begins, which is how two at once are seen.
     pub(crate) fn begin_refresh(&self, value: &str) -> Refreshing<'_> {
-        let mut book = lock(&self.0);
+        let mut book = lock(&self.book);
         let revoke = book.policy.revoke_on_concurrent_refresh;
         let id = book.refresh.get(value).copied();
         let mut concurrent = false;
@@ -212,7 +240,7 @@ impl Oauth {
     /// Refreshes. The value handed out is the same within 24 h of its first day and a new one after;
     /// the old one is dead at once, or after the grace that the policy gives.
     pub(crate) fn refresh(&self, value: &str, now: Timestamp) -> Result<Tokens, Refusal> {
-        let mut book = lock(&self.0);
+        let mut book = lock(&self.book);
         let grace = SignedDuration::from_secs(book.policy.refresh_grace_s);
         let id = *book.refresh.get(value).ok_or(Refusal::Unknown)?;
         let grant = book.grants.get_mut(&id).ok_or(Refusal::Unknown)?;
@@ -234,17 +262,17 @@ impl Oauth {
         }
         grant.expires = later(now, REFRESH_S).min(grant.hard_expires);
         if current && now.duration_since(grant.refresh_since).as_secs() >= ROTATE_S {
-            let fresh = random("RT1-", 50);
+            let fresh = self.chance.text("RT1-", 50);
             grant.previous = Some((std::mem::replace(&mut grant.refresh, fresh.clone()), now));
             grant.refresh_since = now;
             book.refresh.insert(fresh, id);
         }
-        book.tokens(id, now).ok_or(Refusal::Unknown)
+        book.tokens(id, self.chance.text("eyJ", 180), now).ok_or(Refusal::Unknown)
     }
 
     /// Revokes the grant of an access or refresh token. `false`: no such token, or already dead.
     pub(crate) fn revoke(&self, token: &str) -> bool {
-        let mut book = lock(&self.0);
+        let mut book = lock(&self.book);
         let grant =
             book.refresh.get(token).or_else(|| book.access.get(token).map(|access| &access.grant));
         let Some(id) = grant.copied() else { return false };
@@ -261,9 +289,9 @@ impl Oauth {
         true
     }
 
-    /// The company that an access token opens.
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Realm, Refusal> {
-        let book = lock(&self.0);
+    /// What an access token opens.
+    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Granted, Refusal> {
+        let book = lock(&self.book);
         let access = book.access.get(token).ok_or(Refusal::Unknown)?;
         let grant = book.grants.get(&access.grant).ok_or(Refusal::Unknown)?;
         if let Some(death) = grant.dead {
@@ -272,17 +300,17 @@ impl Oauth {
         if now >= access.expires || now >= grant.hard_expires {
             return Err(Refusal::Expired);
         }
-        Ok(grant.realm.clone())
+        Ok(Granted { client: grant.client.clone(), realm: grant.realm.clone() })
     }
 
     /// Disconnects a company from QuickBooks' side; answers how many grants that ended.
     pub(crate) fn disconnect(&self, realm: &Realm) -> usize {
-        lock(&self.0).kill(realm, Death::Disconnected)
+        lock(&self.book).kill(realm, Death::Disconnected)
     }
 
     /// Lets the access tokens of a company expire now; answers how many.
     pub(crate) fn expire_access(&self, realm: &Realm, now: Timestamp) -> usize {
-        let mut book = lock(&self.0);
+        let mut book = lock(&self.book);
         let Book { grants, access, .. } = &mut *book;
         let mut expired = 0;
         for access in access.values_mut() {
@@ -298,7 +326,7 @@ impl Oauth {
     /// Kills the refresh tokens of a company and leaves its access tokens; answers how many.
     pub(crate) fn revoke_refresh(&self, realm: &Realm) -> usize {
         let mut killed = 0;
-        for grant in lock(&self.0).grants.values_mut() {
+        for grant in lock(&self.book).grants.values_mut() {
             if grant.realm == *realm && grant.dead.is_none() && !grant.refresh_dead {
                 grant.refresh_dead = true;
                 killed += 1;
@@ -309,7 +337,7 @@ impl Oauth {
 
     /// Grants of a company that live.
     pub(crate) fn live_grants(&self, realm: &Realm) -> usize {
-        lock(&self.0)
+        lock(&self.book)
             .grants
             .values()
             .filter(|grant| grant.realm == *realm && grant.dead.is_none())
@@ -318,8 +346,7 @@ impl Oauth {
 }
 
 impl Book {
-    fn tokens(&mut self, id: u64, now: Timestamp) -> Option<Tokens> {
-        let access = random("eyJ", 180);
+    fn tokens(&mut self, id: u64, access: String, now: Timestamp) -> Option<Tokens> {
         let entry = Access { grant: id, expires: later(now, ACCESS_S) };
         self.access.insert(access.clone(), entry);
         let grant = self.grants.get(&id)?;
@@ -345,9 +372,4 @@ impl Book {
 
 fn later(now: Timestamp, seconds: i64) -> Timestamp {
     now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
-}
-
-fn random(prefix: &str, length: usize) -> String {
-    let tail = rand::rng().sample_iter(Alphanumeric).take(length).map(char::from);
-    prefix.chars().chain(tail).collect()
 }

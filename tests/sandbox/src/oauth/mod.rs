@@ -12,7 +12,7 @@ use axum::{
     routing::{get, post},
 };
 
-pub(crate) use grants::{Death, Oauth, Policy, Refusal};
+pub(crate) use grants::{Death, Granted, Oauth, Policy, Refusal};
 
 use crate::app::App;
 

@@ -10,7 +10,11 @@ use axum::{
 };
 use url::Url;
 
-use crate::{app::App, ids::Realm, server::Note};
+use crate::{
+    app::App,
+    ids::{ClientId, Realm},
+    server::Note,
+};
 
 const PAGE: &str = include_str!("consent.html");
 const ERROR_PAGE: &str = include_str!("error.html");
@@ -98,7 +102,12 @@ fn connect(app: &App, request: &Request, realm: &str) -> Response {
     let Some(company) = app.company(realm) else {
         return error_page("There is no company with this realm.");
     };
-    let code = app.oauth.code(company.realm.clone(), request.redirect_text.clone(), app.now());
+    let code = app.oauth.code(
+        ClientId::from(request.client_id.as_str()),
+        company.realm.clone(),
+        request.redirect_text.clone(),
+        app.now(),
+    );
     redirect(request, &[("code", &code), ("realmId", realm)], Some(company.realm.clone()))
 }
 

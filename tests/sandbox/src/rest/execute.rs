@@ -1,28 +1,31 @@
 //! Carries a request out on the company's data.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::target::Target;
 use crate::{
-    entities::{self, Kind},
+    entities::{self, Circumstances, Kind},
     fault::{Fault, wire_instant},
     query,
     store::State,
 };
 
 /// The body of the answer.
-pub(super) fn execute(state: &mut State, target: &Target, now: Timestamp) -> Result<Value, Fault> {
+pub(super) fn execute(
+    state: &mut State,
+    target: &Target,
+    circumstances: Circumstances,
+) -> Result<Value, Fault> {
     let (name, value) = match target {
         Target::CompanyInfo => ("CompanyInfo", entities::company_info(state)),
         Target::Preferences => ("Preferences", entities::preferences(state)),
         Target::Query(statement) => ("QueryResponse", query::run(state, statement)?),
         Target::Read(kind, id) => (kind.name(), read(state, *kind, id)?),
         Target::Write(kind, operation, body) => {
-            (kind.name(), entities::write(state, *kind, *operation, body, now)?)
+            (kind.name(), entities::write(state, *kind, *operation, body, circumstances)?)
         }
     };
-    Ok(json!({ name: value, "time": wire_instant(now, &state.zone) }))
+    Ok(json!({ name: value, "time": wire_instant(circumstances.now, &state.zone) }))
 }
 
 /// Inactive entries are read like active ones; what was deleted is 610.

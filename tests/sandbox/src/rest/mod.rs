@@ -18,10 +18,11 @@ use target::{Parameters, Target};
 
 use crate::{
     app::App,
+    entities::Circumstances,
     fault::{Fault, bytes_response},
     faults::Subject,
-    ids::Realm,
-    oauth::{Death, Refusal},
+    ids::{ClientId, Realm},
+    oauth::{Death, Granted, Refusal},
     server::Note,
     store::{Claim, Company, Original},
 };
@@ -56,8 +57,8 @@ async fn handle(
         ..Note::default()
     };
     let zone = app.zone(note.realm.as_ref());
-    let company = match authorize(&app, &headers, &realm) {
-        Ok(company) => company,
+    let (company, _client) = match authorize(&app, &headers, &realm) {
+        Ok(authorized) => authorized,
         Err(fault) => return noted(fault.response(app.now(), &zone), note),
     };
     // Held until the answer is ready, also when the client has gone.
@@ -130,31 +131,40 @@ fn noted(mut response: Response<Body>, note: Note) -> Response<Body> {
     response
 }
 
-/// The company that the token opens, if it is the one in the path.
-fn authorize(app: &App, headers: &HeaderMap, realm: &str) -> Result<Arc<Company>, Fault> {
+/// The company that the token opens, if it is the one in the path, and the app that holds it.
+fn authorize(
+    app: &App,
+    headers: &HeaderMap,
+    realm: &str,
+) -> Result<(Arc<Company>, ClientId), Fault> {
     let Some(token) = bearer(headers) else {
         return Err(Fault::unauthenticated("Header Authorization is missing or is no bearer"));
     };
-    let granted = app.oauth.check(token, app.now()).map_err(|refusal| match refusal {
-        // Real details carry the token, which is why a client must not log them as they are.
-        Refusal::Expired => Fault::unauthenticated(format!("Token expired: {token}")),
-        Refusal::Unknown => Fault::unauthenticated(format!("Token invalid: {token}")),
-        Refusal::Dead(Death::Revoked) => Fault::unauthenticated(format!("Token revoked: {token}")),
-        Refusal::Dead(Death::Disconnected) => {
-            Fault::forbidden("The application was disconnected from this company")
-        }
-    })?;
-    if granted.as_str() != realm {
+    let Granted { client, realm: opened } =
+        app.oauth.check(token, app.now()).map_err(|refusal| match refusal {
+            // Real details carry the token, which is why a client must not log them as they are.
+            Refusal::Expired => Fault::unauthenticated(format!("Token expired: {token}")),
+            Refusal::Unknown => Fault::unauthenticated(format!("Token invalid: {token}")),
+            Refusal::Dead(Death::Revoked) => {
+                Fault::unauthenticated(format!("Token revoked: {token}"))
+            }
+            Refusal::Dead(Death::Disconnected) => {
+                Fault::forbidden("The application was disconnected from this company")
+            }
+        })?;
+    if opened.as_str() != realm {
         return Err(Fault::forbidden("The token does not belong to this company"));
     }
-    app.company(realm).ok_or_else(|| Fault::forbidden("No such company"))
+    let company = app.company(realm).ok_or_else(|| Fault::forbidden("No such company"))?;
+    Ok((company, client))
 }
 
 /// Does the work and writes the answer out, so that it can be given again byte for byte.
 fn run(app: &App, company: &Company, target: &Target) -> Original {
     let now = app.now();
+    let circumstances = Circumstances { now, unknown_fields: app.unknown_fields.get() };
     let mut state = company.state();
-    match execute::execute(&mut state, target, now) {
+    match execute::execute(&mut state, target, circumstances) {
         Ok(body) => Original { status: StatusCode::OK, body: body.to_string().into() },
         Err(fault) => {
             Original { status: fault.status, body: fault.body(now, &state.zone).to_string().into() }

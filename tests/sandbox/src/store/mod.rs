@@ -1,15 +1,21 @@
 //! What the sandbox knows, in memory: companies, each with its tables behind a lock of its own.
 
+mod change;
 mod company;
+mod profile;
 mod record;
 mod replay;
+mod state;
 mod table;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use company::{Company, Profile, State};
+pub(crate) use change::{Change, ChangeKind};
+pub(crate) use company::Company;
+pub(crate) use profile::Profile;
 pub(crate) use record::Record;
 pub(crate) use replay::{Claim, Original};
+pub(crate) use state::State;
 pub(crate) use table::{Scan, Table};
 
 /// Locks, also after a panic of another holder: the tables are changed in single steps, so what a

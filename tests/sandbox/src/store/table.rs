@@ -26,6 +26,8 @@ pub(crate) struct Table {
     records: HashMap<EntityId, Record>,
     created: BTreeMap<Position, EntityId>,
     updated: BTreeMap<Position, EntityId>,
+    /// What was deleted, by when.
+    graves: BTreeMap<Position, EntityId>,
 }
 
 impl Table {
@@ -46,6 +48,19 @@ impl Table {
         self.created.remove(&(record.created, record.created_seq));
         self.updated.remove(&(record.updated, record.updated_seq));
         Some(record)
+    }
+
+    /// Notes that `id` was deleted.
+    pub(crate) fn bury(&mut self, id: EntityId, at: Timestamp, sequence: u64) {
+        self.graves.insert((at, sequence), id);
+    }
+
+    /// What was deleted at `from` or later, oldest first, with the time.
+    pub(crate) fn deleted_since(
+        &self,
+        from: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, &EntityId)> {
+        self.graves.range((from, 0)..).map(|((at, _), id)| (*at, id))
     }
 
     /// Walks an index between `from` and `to` (both included), in either direction.

@@ -1,0 +1,61 @@
+//! Who a company is and which of QuickBooks' features it has turned on.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{EntityId, Realm};
+
+/// The `company` part of a seed: who the company is and which features are on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Profile {
+    pub(crate) realm: Realm,
+    pub(crate) company_name: String,
+    #[serde(default)]
+    pub(crate) legal_name: Option<String>,
+    #[serde(default = "default_country")]
+    pub(crate) country: String,
+    /// IANA name. It decides the offset of all times and what "today" is.
+    #[serde(default = "default_zone")]
+    pub(crate) time_zone: String,
+    #[serde(default)]
+    pub(crate) email: Option<String>,
+    #[serde(default)]
+    pub(crate) company_start_date: Option<Date>,
+    #[serde(default)]
+    pub(crate) address: Option<Value>,
+    #[serde(default)]
+    pub(crate) class_tracking: bool,
+    #[serde(default)]
+    pub(crate) track_departments: bool,
+    #[serde(default = "default_true")]
+    pub(crate) time_tracking: bool,
+    #[serde(default = "default_true")]
+    pub(crate) projects_enabled: bool,
+    #[serde(default)]
+    pub(crate) mark_time_billable: bool,
+    /// The item of a TimeActivity that names none.
+    #[serde(default)]
+    pub(crate) default_time_item: Option<EntityId>,
+    /// Days up to and including this one are closed.
+    #[serde(default)]
+    pub(crate) book_close_date: Option<Date>,
+    /// Next id by id space.
+    #[serde(default)]
+    pub(crate) next_ids: BTreeMap<String, u64>,
+}
+
+fn default_country() -> String {
+    "US".into()
+}
+
+fn default_zone() -> String {
+    "America/Los_Angeles".into()
+}
+
+fn default_true() -> bool {
+    true
+}
