@@ -17,7 +17,9 @@ use crate::{
     ids::Realm,
     issuer::Issuer,
     journal::Journal,
-    limits::Scale,
+    latency::Latency,
+    limits::Limits,
+    meter::Meter,
     oauth::Oauth,
     seed,
     setting::Setting,
@@ -34,7 +36,9 @@ pub(crate) struct App {
     pub(crate) chance: Arc<Chance>,
     pub(crate) unknown_fields: Setting<UnknownFields>,
     pub(crate) webhooks: Arc<Webhooks>,
-    pub(crate) scale: Scale,
+    pub(crate) limits: Setting<Limits>,
+    pub(crate) meter: Meter,
+    pub(crate) latency: Latency,
     pub(crate) oauth: Oauth,
     pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
@@ -48,7 +52,9 @@ impl App {
     pub(crate) fn new(config: Config, public_url: String) -> Result<Self, String> {
         let chance = Arc::new(Chance::new(config.seed));
         let app = Self {
-            scale: Scale::new(config.limits_scale),
+            limits: Setting::new(Limits::scaled(config.limits_scale)),
+            meter: Meter::default(),
+            latency: Latency::new(config.latency.clone(), Arc::clone(&chance)),
             issuer: Issuer::new(format!("{public_url}/issuer"))?,
             config,
             public_url,
@@ -71,7 +77,9 @@ impl App {
         self.clock.reset();
         self.chance.reseed(self.config.seed);
         self.unknown_fields.set(UnknownFields::default());
-        self.scale.set(self.config.limits_scale);
+        self.limits.set(Limits::scaled(self.config.limits_scale));
+        self.meter.reset();
+        self.latency.set(self.config.latency.clone());
         self.faults.clear();
         self.oauth.reset();
         self.journal.clear();

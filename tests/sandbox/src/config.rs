@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::latency::LatencyModel;
+
 /// The text of `--help`.
 pub const USAGE: &str = "\
 Usage: quickbooks-sandbox [options]
@@ -13,6 +15,8 @@ Usage: quickbooks-sandbox [options]
   --client-id ID         the app's OAuth client id      (QBO_SANDBOX_CLIENT_ID, sandbox-client)
   --client-secret SECRET the app's OAuth client secret  (QBO_SANDBOX_CLIENT_SECRET, sandbox-secret)
   --limits-scale FACTOR  multiplies the REST limits     (QBO_SANDBOX_LIMITS_SCALE, 1)
+  --latency on|off|SINGLE,ITEM  milliseconds of a call and of a batch's item, as in 400,300
+                                                        (QBO_SANDBOX_LATENCY, on)
   --seed NUMBER          repeats tokens, jitter, order  (QBO_SANDBOX_SEED, another each time)
   --help                 this text";
 
@@ -34,6 +38,8 @@ pub struct Config {
     pub client_secret: String,
     /// Factor on the REST limits of 500 a minute, 10 a second, 10 in flight.
     pub limits_scale: f64,
+    /// How long calls take.
+    pub latency: LatencyModel,
     /// Where everything random starts from: the same seed gives the same tokens, trace ids, jitter and
     /// disorder to the same requests.
     pub seed: u64,
@@ -49,15 +55,16 @@ impl Default for Config {
             client_id: "sandbox-client".into(),
             client_secret: "sandbox-secret".into(),
             limits_scale: 1.0,
+            latency: LatencyModel::default(),
             seed: rand::random(),
         }
     }
 }
 
 impl Config {
-    /// Both ports chosen by the system: what a test wants.
+    /// Both ports chosen by the system and no latency: what a test wants.
     pub fn ephemeral() -> Self {
-        Self { port: 0, admin_port: 0, ..Self::default() }
+        Self { port: 0, admin_port: 0, latency: LatencyModel::off(), ..Self::default() }
     }
 
     /// Reads the process environment and `args` (without the program's name).
@@ -109,6 +116,7 @@ impl Config {
             "--public-url" => self.public_url = Some(value.trim_end_matches('/').to_owned()),
             "--client-id" => value.clone_into(&mut self.client_id),
             "--client-secret" => value.clone_into(&mut self.client_secret),
+            "--latency" => self.latency = LatencyModel::parse(value)?,
             "--seed" => {
                 self.seed = value.parse().map_err(|_| format!("{value} is not a whole number"))?;
             }
@@ -124,7 +132,7 @@ impl Config {
     }
 }
 
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 9] = [
     "--host",
     "--port",
     "--admin-port",
@@ -132,6 +140,7 @@ const OPTIONS: [&str; 8] = [
     "--client-id",
     "--client-secret",
     "--limits-scale",
+    "--latency",
     "--seed",
 ];
 

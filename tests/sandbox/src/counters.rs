@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use serde_json::{Value, json};
 
-use crate::{limits::Peaks, store::lock};
+use crate::{
+    limits::{Limit, LimiterSnapshot},
+    meter::Metered,
+    store::lock,
+};
 
 /// What one REST call came to.
 pub(crate) struct Call<'a> {
@@ -15,8 +19,15 @@ pub(crate) struct Call<'a> {
     /// `None`: cut before any work.
     pub(crate) status: Option<u16>,
     pub(crate) replayed: bool,
-    /// Whether it is one of the calls that Intuit's meter counts (reads, when they succeed).
-    pub(crate) read: bool,
+    /// What Intuit's meter counts it as, if it succeeds.
+    pub(crate) metered: Option<Metered>,
+}
+
+impl Call<'_> {
+    /// What the meter counts it as, now that its status is known.
+    pub(crate) fn metered_now(&self) -> Option<Metered> {
+        self.metered.filter(|_| self.status.is_some_and(|status| (200..300).contains(&status)))
+    }
 }
 
 #[derive(Default)]
@@ -27,6 +38,7 @@ struct Numbers {
     throttled: u64,
     replayed: u64,
     metered_reads: u64,
+    over_cap: u64,
     exchanges: u64,
     refreshes: u64,
     refused_tokens: u64,
@@ -64,8 +76,12 @@ impl Counters {
         }
         numbers.throttled += u64::from(call.status == Some(429));
         numbers.replayed += u64::from(call.replayed);
-        numbers.metered_reads +=
-            u64::from(call.read && call.status.is_some_and(|status| (200..300).contains(&status)));
+        numbers.metered_reads += u64::from(call.metered_now().is_some());
+    }
+
+    /// Counts a call that the monthly meter's cap refused.
+    pub(crate) fn over_cap(&self) {
+        lock(&self.0).over_cap += 1;
     }
 
     pub(crate) fn token(&self, call: TokenCall) {
@@ -84,8 +100,14 @@ impl Counters {
         *lock(&self.0) = Numbers::default();
     }
 
-    pub(crate) fn snapshot(&self, peaks: Peaks) -> Value {
+    /// The numbers with those of the company's limits, as the admin API shows them.
+    pub(crate) fn snapshot(&self, limiter: &LimiterSnapshot) -> Value {
         let numbers = lock(&self.0);
+        let mut throttled_by: BTreeMap<&str, u64> = Limit::ALL
+            .into_iter()
+            .map(|limit| (limit.name(), limiter.refused.get(&limit).copied().unwrap_or(0)))
+            .collect();
+        throttled_by.insert("meter", numbers.over_cap);
         let by_status: BTreeMap<String, u64> =
             numbers.by_status.iter().map(|(status, count)| (status.to_string(), *count)).collect();
         json!({
@@ -93,6 +115,7 @@ impl Counters {
             "rest": numbers.by_operation,
             "byStatus": by_status,
             "throttled429": numbers.throttled,
+            "throttledBy": throttled_by,
             "replayed": numbers.replayed,
             "readsMetered": numbers.metered_reads,
             "tokens": {
@@ -102,9 +125,15 @@ impl Counters {
                 "concurrentRefresh": numbers.concurrent_refreshes,
                 "revoke": numbers.revocations,
             },
-            "maxInFlight": peaks.in_flight,
-            "maxPerSecond": peaks.per_second,
-            "maxPerMinute": peaks.per_minute,
+            "inFlight": limiter.in_flight,
+            "maxInFlight": limiter.max_in_flight,
+            "maxPerSecond": limiter.seconds.sliding,
+            "maxPerFixedSecond": limiter.seconds.fixed,
+            "maxPerMinute": limiter.minutes.sliding,
+            "maxPerFixedMinute": limiter.minutes.fixed,
+            "maxBatchPerMinute": limiter.batches.sliding,
+            "maxBatchPerFixedMinute": limiter.batches.fixed,
+            "apps": limiter.apps,
         })
     }
 }

@@ -25,7 +25,9 @@ mod faults;
 mod ids;
 mod issuer;
 mod journal;
+mod latency;
 mod limits;
+mod meter;
 mod oauth;
 mod query;
 mod rest;
@@ -36,6 +38,7 @@ mod store;
 mod webhooks;
 
 pub use config::{Config, USAGE};
+pub use latency::LatencyModel;
 pub use server::Sandbox;
 
 /// What the property tests drive without a server.

@@ -36,6 +36,7 @@ use crate::{
     ids::Realm,
     issuer,
     journal::Entry,
+    meter::Metered,
     oauth, rest,
 };
 
@@ -172,7 +173,8 @@ pub(crate) struct Note {
     pub(crate) entity: String,
     pub(crate) operation: String,
     pub(crate) replayed: bool,
-    pub(crate) read: bool,
+    /// What the monthly meter counts it as, if it succeeds.
+    pub(crate) metered: Option<Metered>,
     /// The number of the fault that the call met.
     pub(crate) fault: Option<u64>,
 }
@@ -227,8 +229,11 @@ impl Received {
     ) -> Result<Response, Gone> {
         let (started, at) = (Instant::now(), app.now());
         let path = self.uri.path();
-        let (mut response, fault) = if is_rest(path) || path == oauth::TOKEN_PATH {
-            // These look for their fault themselves, at the point where the work begins.
+        let (mut response, fault) = if is_rest(path) {
+            // These two look for their fault themselves, at the point where the work begins.
+            let answer = tokio::time::timeout(app.latency.timeout(), route(router, request)).await;
+            (answer.unwrap_or_else(|_| timed_out(path)), None)
+        } else if path == oauth::TOKEN_PATH {
             (route(router, request).await, None)
         } else {
             let plan = app.faults.plan(&Subject {
@@ -275,9 +280,12 @@ impl Received {
                 operation: &note.operation,
                 status,
                 replayed: note.replayed,
-                read: note.read,
+                metered: note.metered,
             };
             app.count(note.realm.as_ref(), |counters| counters.rest(&call));
+            if let (Some(realm), Some(metered)) = (&note.realm, call.metered_now()) {
+                app.meter.count(at, realm, metered);
+            }
         }
         let named = |text: String| (!text.is_empty()).then_some(text);
         app.journal.add(Entry {
@@ -308,6 +316,16 @@ impl Received {
 
 fn is_rest(path: &str) -> bool {
     path.starts_with("/v3/company/")
+}
+
+/// A call that took too long (limits page: 120 s). What the real service answers then is not known;
+/// this is the text of its gateway's timeouts.
+fn timed_out(path: &str) -> Response {
+    let realm = path.split('/').nth(3).map(Realm::from);
+    let text = "stream timeout";
+    let mut response = (StatusCode::GATEWAY_TIMEOUT, text).into_response();
+    response.extensions_mut().insert(Note { realm, ..Note::default() });
+    response
 }
 
 async fn route(router: Router, request: Request<Body>) -> Response {

@@ -12,7 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{Answer, Shared, find};
-use crate::{app::App, store::Company};
+use crate::{app::App, limits::LimiterSnapshot, store::Company};
 
 /// `/counters`.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 fn counters_of(company: &Company) -> Value {
-    company.counters.snapshot(company.limiter.peaks())
+    company.counters.snapshot(&company.limiter.snapshot())
 }
 
 async fn all_counters(State(app): Shared) -> Response {
@@ -31,7 +31,7 @@ async fn all_counters(State(app): Shared) -> Response {
         .iter()
         .map(|company| (company.realm.to_string(), counters_of(company)))
         .collect();
-    let other = app.counters.snapshot(crate::limits::Peaks::default());
+    let other = app.counters.snapshot(&LimiterSnapshot::default());
     Json(json!({ "companies": companies, "other": other })).into_response()
 }
 

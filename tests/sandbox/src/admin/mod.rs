@@ -5,7 +5,9 @@ mod clock;
 mod companies;
 mod counters;
 mod faults;
+mod latency;
 mod limits;
+mod meter;
 mod oauth;
 mod requests;
 
@@ -18,8 +20,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
 
 use crate::{app::App, store::Company};
 
@@ -38,6 +40,16 @@ impl IntoResponse for Problem {
 /// Reads a JSON body whatever its content type, so that a bare `curl -d` does.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| bad(error.to_string()))
+}
+
+/// `current` with the fields of a JSON body laid over it; null brings an optional one back to none.
+fn laid_over<T: Serialize + DeserializeOwned>(current: &T, body: &[u8]) -> Result<T, Problem> {
+    let changes: Map<String, Value> = read(body)?;
+    let mut fields = serde_json::to_value(current).map_err(|error| bad(error.to_string()))?;
+    if let Value::Object(fields) = &mut fields {
+        fields.extend(changes);
+    }
+    serde_json::from_value(fields).map_err(|error| bad(error.to_string()))
 }
 
 fn bad(problem: impl Into<String>) -> Problem {
@@ -61,7 +73,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(companies::routes())
         .merge(counters::routes())
         .merge(faults::routes())
+        .merge(latency::routes())
         .merge(limits::routes())
+        .merge(meter::routes())
         .merge(oauth::routes())
         .merge(requests::routes())
         // The server's own limit has been applied already.
@@ -70,7 +84,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 async fn index() -> &'static str {
     "QuickBooks sandbox, admin API. See the README for /clock, /faults, /requests, /counters, \
-     /companies, /oauth, /tokens, /limits, /reset.\n"
+     /companies, /oauth, /tokens, /limits, /meter, /latency, /reset.\n"
 }
 
 async fn reset(State(app): Shared) -> Answer {

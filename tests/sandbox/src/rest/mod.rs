@@ -22,6 +22,9 @@ use crate::{
     fault::{Fault, bytes_response},
     faults::Subject,
     ids::{ClientId, Realm},
+    latency::{self, around_commit},
+    limits::{Endpoint, refusal},
+    meter::Metered,
     oauth::{Death, Granted, Refusal},
     server::Note,
     store::{Claim, Company, Original},
@@ -57,14 +60,20 @@ async fn handle(
         ..Note::default()
     };
     let zone = app.zone(note.realm.as_ref());
-    let (company, _client) = match authorize(&app, &headers, &realm) {
+    let (company, client) = match authorize(&app, &headers, &realm) {
         Ok(authorized) => authorized,
         Err(fault) => return noted(fault.response(app.now(), &zone), note),
     };
     // Held until the answer is ready, also when the client has gone.
-    let Some(_admission) = company.limiter.admit(app.scale.get()) else {
-        return noted(Fault::throttled().response(app.now(), &zone), note);
+    let limits = app.limits.get();
+    let Some(_admission) = company.limiter.admit(&client, Endpoint::of(&rest), &limits) else {
+        return noted(refusal(&limits, app.now(), &zone), note);
     };
+    note.metered = Metered::of(&method, &rest);
+    if note.metered.is_some() && !app.meter.admit(app.now()) {
+        company.counters.over_cap();
+        return noted(refusal(&limits, app.now(), &zone), note);
+    }
 
     // Only now, so that a call which the gateway refuses does not use a fault up.
     let plan = app.faults.plan(&Subject {
@@ -80,7 +89,7 @@ async fn handle(
         Err(fault) => return noted(fault.response(app.now(), &zone), note),
     };
     let (entity, operation) = target.names();
-    (note.entity, note.operation, note.read) = (entity.into(), operation.into(), target.is_read());
+    (note.entity, note.operation) = (entity.into(), operation.into());
 
     let claim = match &parameters.request_id {
         Some(id) if id.chars().count() > MAX_REQUEST_ID => {
@@ -105,6 +114,7 @@ async fn handle(
             let response = if let Some(response) = plan.before(app.now(), &zone).await {
                 response
             } else {
+                latency::pass(app.latency.single()).await;
                 let response = bytes_response(original.status, original.body);
                 plan.after(response, app.now(), &zone).await
             };
@@ -118,10 +128,13 @@ async fn handle(
         // Nothing was done, so the request id counts as never sent.
         return noted(response, note);
     }
+    let (before, after) = around_commit(app.latency.single());
+    latency::pass(before).await;
     let original = run(&app, &company, &target);
     if let Some(mine) = mine {
         mine.settle(original.clone());
     }
+    latency::pass(after).await;
     let response = bytes_response(original.status, original.body);
     noted(plan.after(response, app.now(), &zone).await, note)
 }

@@ -82,11 +82,6 @@ impl Target {
         }
     }
 
-    /// Reads and queries are what Intuit meters.
-    pub(super) fn is_read(&self) -> bool {
-        !self.is_write()
-    }
-
     pub(super) fn is_write(&self) -> bool {
         matches!(self, Self::Write(..))
     }
