@@ -100,3 +100,88 @@ async fn counters_lose_nothing_under_load() {
     assert_eq!(counters["byStatus"], json!({ "200": 402, "400": 2 }));
     assert_eq!(counters["tokens"]["exchange"], 1);
 }
+
+#[tokio::test]
+async fn single_limits_are_set_by_themselves_and_the_counters_say_which_one_refused() {
+    let app = TestSandbox::connected().await;
+    let limits = app.admin_post("/limits", json!({ "perSecond": 2 })).await;
+    assert_eq!(limits["effective"]["perSecond"], 2);
+    assert_eq!(limits["effective"]["perMinute"], 500_000);
+    for status in [200, 200, 429] {
+        assert_eq!(app.get("preferences").await.status, status);
+    }
+    let limits = app.admin_post("/limits", json!({ "perSecond": null, "perMinute": 2 })).await;
+    assert_eq!(limits["effective"]["perSecond"], 10_000);
+    assert_eq!(app.get("preferences").await.status, 429);
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!(
+        counters["throttledBy"],
+        json!({
+            "perSecond": 1, "perMinute": 1, "inFlight": 0,
+            "batchPerMinuteApp": 0, "batchPerMinuteRealm": 0, "meter": 0,
+        })
+    );
+    assert_eq!(counters["throttled429"], 2);
+    assert_eq!(counters["apps"]["sandbox-client"]["maxPerSecond"], 2);
+    assert_eq!((&counters["maxPerMinute"], &counters["inFlight"]), (&json!(2), &json!(0)));
+}
+
+#[tokio::test]
+async fn batches_have_a_limit_of_their_own() {
+    let app = TestSandbox::connected().await;
+    app.admin_post("/limits", json!({ "batchPerMinuteApp": 1 })).await;
+    let batch = json!({ "BatchItemRequest": [{ "bId": "1", "Query": "select * from Item" }] });
+    assert_ne!(app.post("batch", &batch).await.status, 429);
+    assert_eq!(app.post("batch", &batch).await.status, 429);
+    app.get("preferences").await.ok();
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!(counters["throttledBy"]["batchPerMinuteApp"], 1);
+    assert_eq!(counters["maxBatchPerMinute"], 1);
+}
+
+#[tokio::test]
+async fn a_retry_after_and_the_old_xml_body_come_only_by_their_switches() {
+    let app = TestSandbox::connected().await;
+    let switches = json!({ "perMinute": 1, "retryAfter": 60, "body": "xml" });
+    app.admin_post("/limits", switches).await;
+    app.get("preferences").await.ok();
+    let refused = app.get("preferences").await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.headers["retry-after"], "60");
+    assert_eq!(refused.headers["content-type"], "application/xml;charset=UTF-8");
+    assert!(refused.text.contains(
+        "<Fault type=\"SERVICE\"><Error code=\"3001\"><Message>message=ThrottleExceeded; \
+         errorCode=003001; statusCode=429</Message>"
+    ));
+    app.admin_post("/limits", json!({ "retryAfter": null, "body": "json" })).await;
+    let refused = app.get("preferences").await;
+    assert!(refused.headers.get("retry-after").is_none());
+    assert_eq!(refused.code(), "3001");
+}
+
+#[tokio::test]
+async fn bad_limits_are_refused_and_a_reset_brings_them_back() {
+    let app = TestSandbox::connected().await;
+    let url = format!("{}/limits", app.sandbox.sandbox.admin_url());
+    for bad in [
+        r#"{"scale":0}"#,
+        r#"{"scale":-1}"#,
+        r#"{"scale":null}"#,
+        r#"{"perSecond":0}"#,
+        r#"{"perSecond":1.5}"#,
+        r#"{"windows":"none"}"#,
+        r#"{"retryAfter":-1}"#,
+        r#"{"speed":1}"#,
+        "",
+    ] {
+        let answer = app.send(app.http.post(&url).body(bad)).await;
+        assert_eq!(answer.status, 400, "{bad}");
+        assert!(answer.body["error"].is_string(), "{bad}");
+    }
+    let configured = app.admin_get("/limits").await;
+    assert_eq!((&configured["scale"], &configured["windows"]), (&json!(1000.0), &json!("both")));
+    app.admin_post("/limits", json!({ "scale": 1, "windows": "fixed", "countRefused": true }))
+        .await;
+    app.admin_post("/reset", json!({})).await;
+    assert_eq!(app.admin_get("/limits").await, configured);
+}
