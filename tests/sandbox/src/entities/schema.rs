@@ -123,6 +123,8 @@ fn read_object(
         };
         let read = match value {
             Value::Null => Value::Null,
+            // Public clients send what is not set as empty text, dates and numbers included.
+            Value::String(text) if text.is_empty() => Value::Null,
             Value::Array(items) if field.many => Value::Array(
                 items
                     .iter()
@@ -177,7 +179,9 @@ fn read_value(field: &Field, value: &Value, unknown: UnknownFields) -> Result<Va
             match (SCHEMA.types.get(other), value) {
                 // `MemoRef` and its like have no elements: they hold a bare value.
                 (Some(fields), Value::Object(inner)) if !fields.is_empty() => {
-                    read_object(fields, inner, unknown).map(Value::Object)
+                    let mut inner = read_object(fields, inner, unknown)?;
+                    inner.retain(|_, value| !value.is_null());
+                    Ok(Value::Object(inner))
                 }
                 (Some(fields), Value::Object(_)) if fields.is_empty() => Ok(value.clone()),
                 (Some(_), _) => Err(bad()),
@@ -237,6 +241,28 @@ mod tests {
         let body = read("TimeActivity", &json!({"HourlyRate": 75.50, "Hours": "7"})).unwrap();
         assert_eq!(Value::Object(body).to_string(), r#"{"HourlyRate":75.5,"Hours":7}"#);
         assert!(read("TimeActivity", &json!({"Hours": 7.5})).is_err());
+    }
+
+    #[test]
+    fn empty_text_is_null_whatever_the_type() {
+        let body = json!({
+            "ReleasedDate": "",
+            "BillRate": "",
+            "Gender": "",
+            "Notes": "",
+            "PrimaryAddr": { "Line1": "1 Main St", "Line2": "" },
+        });
+        let read = read("Employee", &body).unwrap();
+        assert_eq!(
+            Value::Object(read),
+            json!({
+                "ReleasedDate": null,
+                "BillRate": null,
+                "Gender": null,
+                "Notes": null,
+                "PrimaryAddr": { "Line1": "1 Main St" },
+            })
+        );
     }
 
     #[test]
