@@ -63,7 +63,7 @@ def main():
     try:
         check_ports(services.PORTS)
         build_all()
-        with running() as (stack, processes):
+        with running(latency="off" if options.bare else "on") as (stack, processes):
             print(f"The API answers at {API_URL} after {total()}.", flush=True)
             if not options.bare:
                 right = run_demo(stack, processes)

@@ -28,14 +28,25 @@ def _environment(**more):
     return kept | more
 
 
-def start(processes):
-    """Starts all three; functions will call out through the proxy."""
+def start(processes, latency):
+    """Starts all three; functions will call out through the proxy.
+
+    `latency` is the sandbox's: "on" answers as slowly as QuickBooks does, "off" at once.
+    """
     scratch = LOCAL / "emulator"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     processes.start(
         "sandbox",
-        [build.tool("quickbooks-sandbox"), "--port", str(SANDBOX), "--admin-port", str(SANDBOX_ADMIN)],
+        [
+            build.tool("quickbooks-sandbox"),
+            "--port",
+            str(SANDBOX),
+            "--admin-port",
+            str(SANDBOX_ADMIN),
+            "--latency",
+            latency,
+        ],
         _environment(RUST_LOG="info"),
         f"{SANDBOX_ADMIN_URL}/clock",
     )

@@ -17,14 +17,17 @@ def build_all():
 
 
 @contextmanager
-def running():
-    """The deployed stack as `(stack, processes)`; `.local/stack.json` exists while it is up."""
+def running(latency="off"):
+    """The deployed stack as `(stack, processes)`; `.local/stack.json` exists while it is up.
+
+    Tests want a QuickBooks that answers at once; who shows the product passes `latency="on"`.
+    """
     LOCAL.mkdir(parents=True, exist_ok=True)
     check_ports(services.PORTS)
     processes = Processes()
     try:
         with step("Start the emulated AWS, the QuickBooks sandbox and the proxy"):
-            services.start(processes)
+            services.start(processes, latency)
         with step("Deploy template.yaml with sam deploy"):
             deploy.sam_deploy(template.built())
             stack = deploy.describe(deploy.complete())
