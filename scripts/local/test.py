@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from local import build, glibc, rie, services
+from local import build, clients, glibc, rie, services
 from local.environment import (
     ARCHITECTURE,
     LOCAL,
@@ -48,6 +48,14 @@ def unit_tests(extra):
     run("Proxy tests", "cargo", "test", "--package", "stack-tests", "--lib", "--test", "proxy")
 
 
+def client_tests():
+    """Clients that other people wrote, against the sandbox."""
+    with step("Build the QuickBooks sandbox"):
+        build.tools()
+    with step("Clients that we did not write"):
+        clients.check()
+
+
 def stack_tests(extra):
     """Deploys once; the tests find the stack by `.local/stack.json`."""
     build_all()
@@ -85,6 +93,7 @@ def main():
         check_ports(services.PORTS)
         static_checks()
         unit_tests(extra)
+        client_tests()
         stack_tests(extra)
         if options.full:
             other_builds()

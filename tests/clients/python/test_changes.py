@@ -1,21 +1,34 @@
 """Change data capture."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from quickbooks.cdc import change_data_capture
 from quickbooks.exceptions import QuickbooksException
 from quickbooks.objects import Customer, Employee, Invoice, TimeActivity, Vendor
 
-from sandbox import Case, unique
+from sandbox import Case, admin, unique
 from test_sales import sale
+
+AN_HOUR = {"seconds": 3600}
+
+
+def now():
+    """The sandbox's present."""
+    return datetime.fromisoformat(admin("GET", "/clock")["now"][:19] + "+00:00")
 
 
 def utc(**ago):
     """A moment so long ago, as a text with its offset."""
-    return (datetime.now(timezone.utc) - timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    return (now() - timedelta(**ago)).isoformat()
 
 
 class Changes(Case):
+    @classmethod
+    def setUpClass(cls):
+        # What other tests did lies an hour back.
+        admin("POST", "/clock/advance", AN_HOUR)
+        super().setUpClass()
+
     def customer(self):
         """A new customer."""
         made = Customer()
@@ -33,7 +46,7 @@ class Changes(Case):
 
     def test_a_datetime_without_an_offset_is_taken(self):
         customer = self.customer()
-        two_days_ago = datetime.now() - timedelta(days=2)
+        two_days_ago = (now() - timedelta(days=2)).replace(tzinfo=None)
         changes = change_data_capture([Customer], two_days_ago, qb=self.qb)
         self.assertIn(customer.Id, [one.Id for one in changes.Customer])
 
@@ -60,7 +73,7 @@ class Changes(Case):
         self.assertGreater(len(changes.Customer), 0)
 
     def test_no_change_at_all_is_an_answer(self):
-        changes = change_data_capture([Employee], utc(seconds=-3600), qb=self.qb)
+        changes = change_data_capture([Employee], utc(minutes=5), qb=self.qb)
         self.assertFalse(hasattr(changes, "Employee"))
 
     def test_time_activities_are_not_supported(self):

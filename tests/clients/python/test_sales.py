@@ -96,7 +96,8 @@ class Invoices(SalesCase):
     def test_a_subtotal_line_is_added(self):
         invoice = self.invoice()
         self.assertEqual(
-            [line.DetailType for line in invoice.Line], ["SalesItemLineDetail", "SubTotalLineDetail"]
+            [line.DetailType for line in invoice.Line],
+            ["SalesItemLineDetail", "SubTotalLineDetail"],
         )
         self.assertEqual(invoice.Line[1].Amount, 100)
 
