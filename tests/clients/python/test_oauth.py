@@ -9,11 +9,8 @@ from quickbooks.exceptions import AuthorizationException, QuickbooksException
 from quickbooks.objects import Employee
 
 from sandbox import (
-    ADMIN,
-    CLIENT_ID,
     COMPANY_NAME,
     REALM,
-    REDIRECT_URI,
     SANDBOX,
     Case,
     admin,
