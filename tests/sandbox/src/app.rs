@@ -23,7 +23,7 @@ use crate::{
     oauth::Oauth,
     seed,
     setting::Setting,
-    store::{Company, State},
+    store::{Company, ReplayPolicy, State},
     webhooks::Webhooks,
 };
 
@@ -35,6 +35,7 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) chance: Arc<Chance>,
     pub(crate) unknown_fields: Setting<UnknownFields>,
+    pub(crate) replay: Setting<ReplayPolicy>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) limits: Setting<Limits>,
     pub(crate) meter: Meter,
@@ -62,6 +63,7 @@ impl App {
             oauth: Oauth::new(Arc::clone(&chance)),
             chance,
             unknown_fields: Setting::default(),
+            replay: Setting::default(),
             webhooks: Arc::default(),
             faults: Faults::default(),
             journal: Journal::default(),
@@ -77,6 +79,7 @@ impl App {
         self.clock.reset();
         self.chance.reseed(self.config.seed);
         self.unknown_fields.set(UnknownFields::default());
+        self.replay.set(ReplayPolicy::default());
         self.limits.set(Limits::scaled(self.config.limits_scale));
         self.meter.reset();
         self.latency.set(self.config.latency.clone());

@@ -55,6 +55,57 @@ impl Fault {
         Self::validation("500", "Unsupported Operation", detail)
     }
 
+    /// 600: the request id was used before (text of Intuit's list of error codes).
+    pub(crate) fn duplicate_request_id() -> Self {
+        Self::validation(
+            "600",
+            "Duplicate Request ID",
+            "The request ID you're trying to use already exists in the QuickBooks Online Accounting \
+             API or QuickBooks Payments API. Our system detected the duplicate.",
+        )
+    }
+
+    /// 6000 as recorded of a batch item whose request id was used before.
+    pub(crate) fn broken_repeat() -> Self {
+        let mut fault = Self::business(
+            "",
+            "An unexpected error occurred while accessing or saving your data. Please wait a few \
+             minutes and try again.  If the problem persists, contact customer support.",
+        );
+        fault.element = None;
+        fault
+    }
+
+    /// 1040: more than a batch takes or answers.
+    pub(crate) fn batch_too_big(detail: impl Into<String>) -> Self {
+        Self::validation("1040", "Batch size exceeds allowed limit", detail)
+    }
+
+    /// 2000: no such entity.
+    pub(crate) fn bad_object_name(name: &str) -> Self {
+        Self::validation(
+            "2000",
+            "Invalid or unsupported object name",
+            format!("Object Name:{name} specified is unsupported or invalid"),
+        )
+        .at(name)
+    }
+
+    /// 2070: a date or time that cannot be read.
+    pub(crate) fn bad_date(field: &str, value: &str) -> Self {
+        Self::validation(
+            "2070",
+            "Invalid Date",
+            format!("The date value must be a valid value. Supplied value: {value}"),
+        )
+        .at(field)
+    }
+
+    /// 2600: parts of a request that exclude each other.
+    pub(crate) fn conflict(element: &str, detail: impl Into<String>) -> Self {
+        Self::validation("2600", "Invalid Request Conflict Element in Request", detail).at(element)
+    }
+
     /// 610: no such object, or a referenced name is inactive; the text is the same for both.
     pub(crate) fn not_found() -> Self {
         Self::validation("610", "Object Not Found", format!("Object Not Found : {INACTIVE}"))
@@ -209,19 +260,25 @@ impl Fault {
         }
     }
 
+    /// The value of `Fault`. Within a batch even the gateway's faults look like this.
+    pub(crate) fn in_item(&self) -> Value {
+        let (Shape::Normal(kind) | Shape::Gateway(kind)) = self.shape;
+        json!({
+            "Error": [{
+                "Message": self.message,
+                "Detail": self.detail,
+                "code": self.code,
+                "element": self.element.as_deref().unwrap_or(""),
+            }],
+            "type": kind,
+        })
+    }
+
     /// The body, as QuickBooks writes it at `now`.
     pub(crate) fn body(&self, now: Timestamp, zone: &TimeZone) -> Value {
         match self.shape {
-            Shape::Normal(kind) => json!({
-                "Fault": {
-                    "Error": [{
-                        "Message": self.message,
-                        "Detail": self.detail,
-                        "code": self.code,
-                        "element": self.element.as_deref().unwrap_or(""),
-                    }],
-                    "type": kind,
-                },
+            Shape::Normal(_) => json!({
+                "Fault": self.in_item(),
                 "time": wire_instant(now, zone),
             }),
             Shape::Gateway(kind) => json!({

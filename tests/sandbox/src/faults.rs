@@ -62,6 +62,10 @@ pub(crate) struct Spec {
     /// Regular expression on the request's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    /// Regular expression on the JSON of one item of a batch, written without blanks and with sorted
+    /// keys. With it the fault meets items, without it whole calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch_item: Option<String>,
     /// Matching calls to let through first.
     #[serde(default)]
     skip: u64,
@@ -111,6 +115,7 @@ struct Armed {
     spec: Arc<Spec>,
     path: Option<Regex>,
     body: Option<Regex>,
+    batch_item: Option<Regex>,
     seen: u64,
 }
 
@@ -141,11 +146,14 @@ struct Rules {
 pub(crate) struct Faults(Mutex<Rules>);
 
 /// A call, as a fault sees it.
+#[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) method: &'a str,
     pub(crate) path_and_query: &'a str,
     pub(crate) realm: Option<&'a Realm>,
     pub(crate) body: &'a [u8],
+    /// The JSON of the item; `None` for a whole call.
+    pub(crate) batch_item: Option<&'a str>,
 }
 
 impl Faults {
@@ -155,13 +163,17 @@ impl Faults {
             text.as_deref().map(Regex::new).transpose().map_err(|error| error.to_string())
         };
         let (path, body) = (regex(&spec.path)?, regex(&spec.body)?);
+        let batch_item = regex(&spec.batch_item)?;
+        if batch_item.is_some() && (spec.cut.is_some() || spec.raw_body.is_some()) {
+            return Err("an item of a batch has no connection to cut and no body of its own".into());
+        }
         if let Some(status) = spec.status {
             StatusCode::from_u16(status).map_err(|_| format!("{status} is not an HTTP status"))?;
         }
         let mut rules = lock(&self.0);
         rules.last += 1;
         let id = rules.last;
-        rules.armed.push(Armed { id, spec: Arc::new(spec), path, body, seen: 0 });
+        rules.armed.push(Armed { id, spec: Arc::new(spec), path, body, batch_item, seen: 0 });
         Ok(id)
     }
 
@@ -194,7 +206,11 @@ impl Faults {
                 && armed
                     .body
                     .as_ref()
-                    .is_none_or(|body| body.is_match(&String::from_utf8_lossy(call.body)));
+                    .is_none_or(|body| body.is_match(&String::from_utf8_lossy(call.body)))
+                && match (&armed.batch_item, call.batch_item) {
+                    (Some(wanted), Some(item)) => wanted.is_match(item),
+                    (wanted, item) => wanted.is_none() && item.is_none(),
+                };
             if !matches {
                 continue;
             }
@@ -253,6 +269,39 @@ impl Plan {
     }
 }
 
+/// What a fault does to one item of a batch.
+pub(crate) struct ItemFault {
+    /// It stands for the item's answer.
+    pub(crate) fault: Fault,
+    /// Whether the work is done all the same.
+    pub(crate) commit: bool,
+}
+
+impl Plan {
+    /// For one item of a batch: waits, and perhaps answers in its place.
+    pub(crate) async fn before_item(&self) -> Option<ItemFault> {
+        let spec = self.spec.as_ref()?;
+        wait(spec.delay_ms).await;
+        if !spec.answers() {
+            return None;
+        }
+        let status = spec.http_status();
+        let mut fault = spec.fault(status);
+        if spec.fault_type.is_none() {
+            // Whatever stands within a batch looks alike; only the type says who refused it.
+            fault.shape = usual(status).shape;
+        }
+        Some(ItemFault { fault, commit: spec.commit })
+    }
+
+    /// For one item of a batch, after its work: waits.
+    pub(crate) async fn after_item(&self) {
+        if let Some(spec) = &self.spec {
+            wait(spec.delay_after_ms).await;
+        }
+    }
+}
+
 async fn wait(millis: u64) {
     if millis > 0 {
         tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -265,13 +314,22 @@ fn cut(mut response: Response, at: Cut) -> Response {
 }
 
 impl Spec {
+    /// Whether the fault has an answer that stands in for the real one.
+    fn answers(&self) -> bool {
+        self.status.is_some() || self.fault_code.is_some() || self.raw_body.is_some()
+    }
+
+    fn http_status(&self) -> StatusCode {
+        let status = self.status.and_then(|status| StatusCode::from_u16(status).ok());
+        status.unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
     /// The answer that stands in for the real one, if the fault has one.
     fn answer(&self, now: Timestamp, zone: &TimeZone) -> Option<Response> {
-        if self.status.is_none() && self.fault_code.is_none() && self.raw_body.is_none() {
+        if !self.answers() {
             return None;
         }
-        let status = self.status.and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.http_status();
         let mut response = match &self.raw_body {
             Some(body) => {
                 let mut response = Response::new(Body::from(body.clone()));
@@ -293,17 +351,7 @@ impl Spec {
     }
 
     fn fault(&self, status: StatusCode) -> Fault {
-        let usual = match status.as_u16() {
-            429 => Fault::throttled(),
-            401 => Fault::unauthenticated("Token expired"),
-            403 => Fault::forbidden("The application was disconnected"),
-            500.. => Fault::validation(
-                "10000",
-                "An application error has occurred while processing your request",
-                "System Failure Error: Please try again later.",
-            ),
-            _ => Fault::validation("6000", "A business validation error has occurred", ""),
-        };
+        let usual = usual(status);
         let kind = self.fault_type.as_deref().unwrap_or("");
         let shape = match self.fault_shape {
             ShapeName::Gateway if kind == "AUTHENTICATION" => Shape::Gateway("AUTHENTICATION"),
@@ -328,5 +376,20 @@ impl Spec {
             detail: self.fault_detail.as_deref().map_or(usual.detail, Into::into),
             element: None,
         }
+    }
+}
+
+/// The fault that goes with a status.
+fn usual(status: StatusCode) -> Fault {
+    match status.as_u16() {
+        429 => Fault::throttled(),
+        401 => Fault::unauthenticated("Token expired"),
+        403 => Fault::forbidden("The application was disconnected"),
+        500.. => Fault::validation(
+            "10000",
+            "An application error has occurred while processing your request",
+            "System Failure Error: Please try again later.",
+        ),
+        _ => Fault::validation("6000", "A business validation error has occurred", ""),
     }
 }

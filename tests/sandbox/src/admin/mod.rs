@@ -9,6 +9,7 @@ mod latency;
 mod limits;
 mod meter;
 mod oauth;
+mod replay;
 mod requests;
 
 use std::sync::Arc;
@@ -77,6 +78,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(limits::routes())
         .merge(meter::routes())
         .merge(oauth::routes())
+        .merge(replay::routes())
         .merge(requests::routes())
         // The server's own limit has been applied already.
         .layer(DefaultBodyLimit::disable())
@@ -84,7 +86,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 async fn index() -> &'static str {
     "QuickBooks sandbox, admin API. See the README for /clock, /faults, /requests, /counters, \
-     /companies, /oauth, /tokens, /limits, /meter, /latency, /reset.\n"
+     /companies, /oauth, /tokens, /limits, /meter, /latency, /replay, /reset.\n"
 }
 
 async fn reset(State(app): Shared) -> Answer {

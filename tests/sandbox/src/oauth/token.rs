@@ -38,6 +38,7 @@ pub(super) async fn bearer(
         path_and_query: super::TOKEN_PATH,
         realm: realm.as_ref(),
         body: &body,
+        batch_item: None,
     });
     // Held over the delays of a fault, so that two refreshes at once are seen as such.
     let refreshing = (operation == "refresh").then(|| app.oauth.begin_refresh(credential));

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::target::Target;
+use super::{cdc, target::Target};
 use crate::{
     entities::{self, Circumstances, Kind},
     fault::{Fault, wire_instant},
@@ -16,13 +16,16 @@ pub(super) fn execute(
     target: &Target,
     circumstances: Circumstances,
 ) -> Result<Value, Fault> {
-    let (name, value) = match target {
-        Target::CompanyInfo => ("CompanyInfo", entities::company_info(state)),
-        Target::Preferences => ("Preferences", entities::preferences(state)),
-        Target::Query(statement) => ("QueryResponse", query::run(state, statement)?),
-        Target::Read(kind, id) => (kind.name(), read(state, *kind, id)?),
+    let (name, value): (&str, Value) = match target {
+        Target::CompanyInfo => ("CompanyInfo", entities::company_info(state).into()),
+        Target::Preferences => ("Preferences", entities::preferences(state).into()),
+        Target::Query(statement) => ("QueryResponse", query::run(state, statement)?.into()),
+        Target::Cdc(request) => {
+            ("CDCResponse", json!([cdc::run(state, request, circumstances.now)?]))
+        }
+        Target::Read(kind, id) => (kind.name(), read(state, *kind, id)?.into()),
         Target::Write(kind, operation, body) => {
-            (kind.name(), entities::write(state, *kind, *operation, body, circumstances)?)
+            (kind.name(), entities::write(state, *kind, *operation, body, circumstances)?.into())
         }
     };
     Ok(json!({ name: value, "time": wire_instant(circumstances.now, &state.zone) }))

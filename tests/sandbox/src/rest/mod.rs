@@ -1,7 +1,11 @@
-//! The accounting REST API of one company: who may, how often, what happened before, what to do.
+//! The accounting REST API of one company: who may, how often, what is asked, was it seen before, the
+//! work, the answer.
 
+mod batch;
+mod cdc;
 mod execute;
 mod target;
+mod turn;
 
 use std::sync::Arc;
 
@@ -9,29 +13,27 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Path, RawQuery, State},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::Response,
     routing::any,
 };
 
+use batch::{Batch, Item};
 use target::{Parameters, Target};
+use turn::Turn;
 
 use crate::{
     app::App,
-    entities::Circumstances,
-    fault::{Fault, bytes_response},
-    faults::Subject,
+    fault::{Fault, bytes_response, json_response},
+    faults::{Plan, Subject},
     ids::{ClientId, Realm},
-    latency::{self, around_commit},
+    latency,
     limits::{Endpoint, refusal},
     meter::Metered,
     oauth::{Death, Granted, Refusal},
     server::Note,
-    store::{Claim, Company, Original},
+    store::Company,
 };
-
-/// Longest `requestid`, in characters; the text of the refusal is a recorded one.
-const MAX_REQUEST_ID: usize = 50;
 
 /// The routes of the API host.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -54,93 +56,168 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     let parameters = Parameters::read(query.as_deref().unwrap_or_default());
+    let realm = Realm::from(realm);
     let mut note = Note {
-        realm: Some(Realm::from(realm.as_str())),
+        realm: Some(realm.clone()),
         requestid: parameters.request_id.clone(),
         ..Note::default()
     };
-    let zone = app.zone(note.realm.as_ref());
-    let (company, client) = match authorize(&app, &headers, &realm) {
-        Ok(authorized) => authorized,
-        Err(fault) => return noted(fault.response(app.now(), &zone), note),
+    let call = Call { realm, rest, parameters, uri, method, headers, body };
+    // What is given up here does not commit, nor do the items of a batch that are still to come.
+    let answer = tokio::time::timeout(app.latency.timeout(), answer(&app, &call, &mut note)).await;
+    let mut response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(fault)) => fault.response(app.now(), &app.zone(note.realm.as_ref())),
+        Err(_) => timed_out(),
     };
-    // Held until the answer is ready, also when the client has gone.
-    let limits = app.limits.get();
-    let Some(_admission) = company.limiter.admit(&client, Endpoint::of(&rest), &limits) else {
-        return noted(refusal(&limits, app.now(), &zone), note);
-    };
-    note.metered = Metered::of(&method, &rest);
-    if note.metered.is_some() && !app.meter.admit(app.now()) {
-        company.counters.over_cap();
-        return noted(refusal(&limits, app.now(), &zone), note);
-    }
-
-    // Only now, so that a call which the gateway refuses does not use a fault up.
-    let plan = app.faults.plan(&Subject {
-        method: method.as_str(),
-        path_and_query: uri.path_and_query().map_or("", |both| both.as_str()),
-        realm: note.realm.as_ref(),
-        body: &body,
-    });
-    note.fault = plan.fault;
-
-    let target = match Target::read(&method, &rest, &parameters, &headers, &body) {
-        Ok(target) => target,
-        Err(fault) => return noted(fault.response(app.now(), &zone), note),
-    };
-    let (entity, operation) = target.names();
-    (note.entity, note.operation) = (entity.into(), operation.into());
-
-    let claim = match &parameters.request_id {
-        Some(id) if id.chars().count() > MAX_REQUEST_ID => {
-            let length = id.chars().count();
-            let fault = Fault::business(
-                "requestid",
-                &format!(
-                    "You cannot enter more than {MAX_REQUEST_ID} characters in the request_id \
-                     field. You tried entering {id}, which is {length} characters."
-                ),
-            );
-            return noted(fault.response(app.now(), &zone), note);
-        }
-        // An id counts from its arrival: a twin waits for the first one to end. Reads are not
-        // replayed, since their answer is the newest in any case.
-        Some(id) if target.is_write() => Some(company.replays.claim(id).await),
-        _ => None,
-    };
-    let mine = match claim {
-        Some(Claim::Seen(original)) => {
-            note.replayed = true;
-            let response = if let Some(response) = plan.before(app.now(), &zone).await {
-                response
-            } else {
-                latency::pass(app.latency.single()).await;
-                let response = bytes_response(original.status, original.body);
-                plan.after(response, app.now(), &zone).await
-            };
-            return noted(response, note);
-        }
-        Some(Claim::Mine(mine)) => Some(mine),
-        None => None,
-    };
-
-    if let Some(response) = plan.before(app.now(), &zone).await {
-        // Nothing was done, so the request id counts as never sent.
-        return noted(response, note);
-    }
-    let (before, after) = around_commit(app.latency.single());
-    latency::pass(before).await;
-    let original = run(&app, &company, &target);
-    if let Some(mine) = mine {
-        mine.settle(original.clone());
-    }
-    latency::pass(after).await;
-    let response = bytes_response(original.status, original.body);
-    noted(plan.after(response, app.now(), &zone).await, note)
+    response.extensions_mut().insert(note);
+    response
 }
 
-fn noted(mut response: Response<Body>, note: Note) -> Response<Body> {
-    response.extensions_mut().insert(note);
+/// A request to the API.
+struct Call {
+    realm: Realm,
+    /// The path after the realm.
+    rest: String,
+    parameters: Parameters,
+    uri: Uri,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Call {
+    /// As a fault sees it.
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            method: self.method.as_str(),
+            path_and_query: self.uri.path_and_query().map_or("", |both| both.as_str()),
+            realm: Some(&self.realm),
+            body: &self.body,
+            batch_item: None,
+        }
+    }
+}
+
+/// What a call asks for.
+enum Asked {
+    One(Target),
+    Batch(Vec<Item>),
+}
+
+/// Everything that a call goes through, in order.
+async fn answer(app: &App, call: &Call, note: &mut Note) -> Result<Response, Fault> {
+    // Who.
+    let (company, client) = authorize(app, &call.headers, call.realm.as_str())?;
+
+    // How often. The admission is held until the answer is ready, also when the client has gone.
+    let limits = app.limits.get();
+    let refused = || refusal(&limits, app.now(), &app.zone(Some(&company.realm)));
+    let endpoint = Endpoint::of(&call.rest);
+    let Some(_admission) = company.limiter.admit(&client, endpoint, &limits) else {
+        return Ok(refused());
+    };
+    note.metered = Metered::of(&call.method, &call.rest);
+    if note.metered.is_some() && !app.meter.admit(app.now()) {
+        company.counters.over_cap();
+        return Ok(refused());
+    }
+
+    // The fault on demand. Only now, so that a call which the gateway refuses does not use one up.
+    let plan = app.faults.plan(&call.subject());
+    note.fault = plan.fault;
+
+    // What.
+    let asked = read(call, note)?;
+    if let Some(fault) = call.parameters.request_id.as_deref().and_then(turn::too_long) {
+        return Err(fault);
+    }
+
+    match asked {
+        Asked::One(target) => one(app, &company, call, &target, &plan, note).await,
+        Asked::Batch(items) => several(app, &company, call, items, &plan, note).await,
+    }
+}
+
+/// Reads what is asked for, and tells the journal.
+fn read(call: &Call, note: &mut Note) -> Result<Asked, Fault> {
+    if target::is_batch(&call.method, &call.rest) {
+        (note.entity, note.operation) = ("Batch".into(), "batch".into());
+        target::json_content(&call.headers)?;
+        let items = batch::read(&call.body)?;
+        note.metered = Some(Metered::Batch { items: items.len() });
+        return Ok(Asked::Batch(items));
+    }
+    let Call { method, rest, parameters, headers, body, .. } = call;
+    let target = Target::read(method, rest, parameters, headers, body)?;
+    let (entity, operation) = target.names();
+    (note.entity, note.operation) = (entity.into(), operation.into());
+    Ok(Asked::One(target))
+}
+
+async fn one(
+    app: &App,
+    company: &Company,
+    call: &Call,
+    target: &Target,
+    plan: &Plan,
+    note: &mut Note,
+) -> Result<Response, Fault> {
+    // Seen before?
+    let policy = app.replay.get();
+    let turn = match &call.parameters.request_id {
+        Some(id) if target.is_write() => {
+            Turn::arrive(app, company, id.clone(), policy).come(app, company, policy).await
+        }
+        _ => Turn::Free,
+    };
+
+    // The work. If the fault answers in its place, the request id counts as never sent.
+    let zone = app.zone(Some(&company.realm));
+    if let Some(response) = plan.before(app.now(), &zone).await {
+        return Ok(response);
+    }
+    let (before, after) = latency::around_commit(app.latency.single());
+    latency::pass(before).await;
+    let done = turn.commit(app, company, target, policy);
+    note.replayed = done.replayed;
+    latency::pass(after).await;
+
+    // The answer.
+    let response = bytes_response(done.answer.status, done.answer.body.to_string());
+    Ok(plan.after(response, app.now(), &zone).await)
+}
+
+async fn several(
+    app: &App,
+    company: &Company,
+    call: &Call,
+    items: Vec<Item>,
+    plan: &Plan,
+    note: &mut Note,
+) -> Result<Response, Fault> {
+    // Seen before? Each item has a request id of its own.
+    let request_id = call.parameters.request_id.as_deref();
+    let batch = Batch::arrive(app, company, items, request_id, &call.subject());
+
+    // The work.
+    let zone = app.zone(Some(&company.realm));
+    if let Some(response) = plan.before(app.now(), &zone).await {
+        return Ok(response);
+    }
+    let outcome = batch.run(app, company).await;
+    note.replayed = outcome.replayed > 0;
+
+    // The answer.
+    let response = json_response(StatusCode::OK, &outcome.body);
+    Ok(plan.after(response, app.now(), &zone).await)
+}
+
+/// What the gateway says when a request took too long (recorded).
+fn timed_out() -> Response {
+    let mut response = Response::new(Body::from("stream timeout"));
+    *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 
@@ -170,17 +247,4 @@ fn authorize(
     }
     let company = app.company(realm).ok_or_else(|| Fault::forbidden("No such company"))?;
     Ok((company, client))
-}
-
-/// Does the work and writes the answer out, so that it can be given again byte for byte.
-fn run(app: &App, company: &Company, target: &Target) -> Original {
-    let now = app.now();
-    let circumstances = Circumstances { now, unknown_fields: app.unknown_fields.get() };
-    let mut state = company.state();
-    match execute::execute(&mut state, target, circumstances) {
-        Ok(body) => Original { status: StatusCode::OK, body: body.to_string().into() },
-        Err(fault) => {
-            Original { status: fault.status, body: fault.body(now, &state.zone).to_string().into() }
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, Method, header};
 use serde_json::{Map, Value};
 
+use super::cdc::CdcRequest;
 use crate::{
     entities::{Kind, Operation},
     fault::Fault,
@@ -14,16 +15,26 @@ pub(super) struct Parameters {
     pub(super) request_id: Option<String>,
     operation: Option<String>,
     query: Option<String>,
+    entities: Option<String>,
+    changed_since: Option<String>,
 }
 
 impl Parameters {
     pub(super) fn read(query: &str) -> Self {
-        let mut parameters = Self { request_id: None, operation: None, query: None };
+        let mut parameters = Self {
+            request_id: None,
+            operation: None,
+            query: None,
+            entities: None,
+            changed_since: None,
+        };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let slot = match name.to_ascii_lowercase().as_str() {
                 "requestid" => &mut parameters.request_id,
                 "operation" => &mut parameters.operation,
                 "query" => &mut parameters.query,
+                "entities" => &mut parameters.entities,
+                "changedsince" => &mut parameters.changed_since,
                 _ => continue,
             };
             // An empty value is no value: an empty request id would join strangers' requests.
@@ -33,11 +44,13 @@ impl Parameters {
     }
 }
 
-/// What is asked for.
+/// One piece of work.
+#[derive(Debug)]
 pub(super) enum Target {
     CompanyInfo,
     Preferences,
     Query(String),
+    Cdc(CdcRequest),
     Read(Kind, String),
     Write(Kind, Operation, Map<String, Value>),
 }
@@ -59,6 +72,14 @@ impl Target {
                 parameters.query.clone().map(Self::Query).ok_or_else(|| Fault::missing("query"))
             }
             (&Method::POST, "query", 1) => statement(headers, body).map(Self::Query),
+            (&Method::GET, "cdc", 1) => {
+                let part = |name, value: &Option<String>| {
+                    value.clone().ok_or_else(|| Fault::missing(name))
+                };
+                let entities = part("entities", &parameters.entities)?;
+                let changed_since = part("changedSince", &parameters.changed_since)?;
+                Ok(Self::Cdc(CdcRequest { entities, changed_since }))
+            }
             (&Method::GET, _, 2) => match Kind::parse(&first) {
                 Some(kind) => Ok(Self::Read(kind, parts[1].to_owned())),
                 None => Err(unsupported(&first)),
@@ -77,6 +98,7 @@ impl Target {
             Self::CompanyInfo => ("CompanyInfo", "read"),
             Self::Preferences => ("Preferences", "read"),
             Self::Query(statement) => (queried(statement), "query"),
+            Self::Cdc(_) => ("CDC", "cdc"),
             Self::Read(kind, _) => (kind.name(), "read"),
             Self::Write(kind, operation, _) => (kind.name(), operation.name()),
         }
@@ -85,6 +107,11 @@ impl Target {
     pub(super) fn is_write(&self) -> bool {
         matches!(self, Self::Write(..))
     }
+}
+
+/// Whether a path is that of the batch.
+pub(super) fn is_batch(method: &Method, rest: &str) -> bool {
+    method == Method::POST && rest.trim_matches('/').eq_ignore_ascii_case("batch")
 }
 
 /// The entity in a statement's FROM, for counting; the statement may well not parse.
@@ -132,24 +159,43 @@ fn write(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Target, Fault> {
-    let content = content_type(headers);
-    if content != "application/json" {
-        return Err(bad_content_type(&content));
-    }
-    if std::str::from_utf8(body).is_err() {
-        return Err(Fault::bad_property("Invalid UTF-8 byte"));
-    }
-    // The recorded text of a body that is not JSON, or not an object.
-    let unreadable = || Fault::bad_property("failed to parse json object; a property");
-    let body: Value = serde_json::from_slice(body).map_err(|_| unreadable())?;
-    let Value::Object(body) = body else { return Err(unreadable()) };
+    json_content(headers)?;
+    let body = object(body)?;
     let operation = match parameters.operation.as_deref() {
-        Some("delete") => Operation::Delete,
-        Some("update") => Operation::Update,
-        Some("create") => Operation::Create,
-        Some(other) => return Err(unsupported(other)),
+        Some(name) => operation(name, None)?,
         None if body.get("Id").is_some_and(|id| !id.is_null()) => Operation::Update,
         None => Operation::Create,
     };
     Ok(Target::Write(kind, operation, body))
+}
+
+/// Refuses a body that does not say it is JSON.
+pub(super) fn json_content(headers: &HeaderMap) -> Result<(), Fault> {
+    let content = content_type(headers);
+    if content == "application/json" { Ok(()) } else { Err(bad_content_type(&content)) }
+}
+
+/// The operation by its name in a URL or an item of a batch, with the item's `optionsData`.
+pub(super) fn operation(name: &str, options: Option<&str>) -> Result<Operation, Fault> {
+    if let Some(options) = options {
+        return Err(unsupported(options));
+    }
+    match name {
+        "create" => Ok(Operation::Create),
+        "update" => Ok(Operation::Update),
+        "delete" => Ok(Operation::Delete),
+        other => Err(unsupported(other)),
+    }
+}
+
+/// A body that must be a JSON object.
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if std::str::from_utf8(body).is_err() {
+        return Err(Fault::bad_property("Invalid UTF-8 byte"));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(body)) => Ok(body),
+        // The recorded text of a body that is not JSON, or not an object.
+        _ => Err(Fault::bad_property("failed to parse json object; a property")),
+    }
 }

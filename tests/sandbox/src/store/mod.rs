@@ -14,8 +14,8 @@ pub(crate) use change::{Change, ChangeKind};
 pub(crate) use company::Company;
 pub(crate) use profile::Profile;
 pub(crate) use record::Record;
-pub(crate) use replay::{Claim, Original};
-pub(crate) use state::State;
+pub(crate) use replay::{Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Twin};
+pub(crate) use state::{State, wire_second};
 pub(crate) use table::{Scan, Table};
 
 /// Locks, also after a panic of another holder: the tables are changed in single steps, so what a

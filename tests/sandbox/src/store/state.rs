@@ -231,6 +231,7 @@ pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-fn wire_second(at: Timestamp, zone: &TimeZone) -> String {
+/// An instant of MetaData, with the company's offset.
+pub(crate) fn wire_second(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
 
 mod admin;
+mod batch;
+mod cdc;
 mod faults;
 mod harness;
 mod issuer;

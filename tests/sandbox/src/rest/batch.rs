@@ -1,0 +1,272 @@
+//! Several pieces of work in one request.
+//!
+//! The items are independent: each commits by itself, in an order that cannot be relied on, none sees
+//! what another one did, and a refused one takes nothing back. So a batch whose sender has gone goes
+//! on committing item by item.
+
+use std::{collections::HashSet, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Map, Value, json};
+
+use super::{
+    cdc::CdcRequest,
+    target::{self, Target},
+    turn::Turn,
+};
+use crate::{
+    app::App,
+    entities::Kind,
+    fault::{Fault, wire_instant},
+    faults::{Plan, Subject},
+    latency,
+    store::{Company, ReplayPolicy},
+};
+
+/// Items in one request (API reference; 1040 above).
+const MAX_ITEMS: usize = 30;
+/// Objects in one answer (API reference).
+const MAX_OBJECTS: usize = 1000;
+
+/// One item, read.
+pub(super) struct Item {
+    b_id: String,
+    /// As JSON, for the faults that look at items.
+    json: String,
+    /// What it asks for; an item that cannot be read gets a fault of its own.
+    target: Result<Target, Fault>,
+}
+
+/// Reads the body. A fault here refuses the whole request, and nothing is done: a body that is no
+/// batch, an item that is no object, and a `bId` that is missing or there twice, since no answer could
+/// be told from another. What is wrong within an item is that item's fault alone.
+pub(super) fn read(body: &[u8]) -> Result<Vec<Item>, Fault> {
+    let mut body = target::object(body)?;
+    let items = match body.remove("BatchItemRequest") {
+        Some(Value::Array(items)) if !items.is_empty() => items,
+        None | Some(Value::Null | Value::Array(_)) => {
+            return Err(Fault::missing("BatchItemRequest"));
+        }
+        Some(_) => return Err(Fault::bad_property("BatchItemRequest")),
+    };
+    if items.len() > MAX_ITEMS {
+        return Err(Fault::batch_too_big(format!(
+            "The batch size for the batch request is too big. The batch limit size is {MAX_ITEMS}."
+        )));
+    }
+    let mut known = HashSet::new();
+    items
+        .into_iter()
+        .map(|item| {
+            let json = item.to_string();
+            let Value::Object(mut item) = item else {
+                return Err(Fault::bad_property("BatchItemRequest"));
+            };
+            let b_id = b_id(item.remove("bId"))?;
+            if !known.insert(b_id.clone()) {
+                return Err(Fault::conflict(
+                    "bId",
+                    format!("Conflicting elements found in the request: bId {b_id} is there twice"),
+                ));
+            }
+            Ok(Item { b_id, json, target: asked(item) })
+        })
+        .collect()
+}
+
+fn b_id(value: Option<Value>) -> Result<String, Fault> {
+    match value {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        None | Some(Value::Null | Value::String(_)) => Err(Fault::missing("bId")),
+        Some(_) => Err(Fault::bad_property("bId")),
+    }
+}
+
+/// What one item asks for: a write, a query or change data capture, and only one of them.
+fn asked(mut item: Map<String, Value>) -> Result<Target, Fault> {
+    let operation = text(item.remove("operation"), "operation")?;
+    let options = text(item.remove("optionsData"), "optionsData")?;
+    let mut parts = item.into_iter().filter(|(_, value)| !value.is_null());
+    let (name, value) = parts.next().ok_or_else(|| Fault::missing("IntuitObject"))?;
+    if let Some((other, _)) = parts.next() {
+        return Err(Fault::conflict(
+            &other,
+            format!("Conflicting elements found in the request: {name} and {other}"),
+        ));
+    }
+    match (name.as_str(), value) {
+        ("Query", Value::String(statement)) => Ok(Target::Query(statement)),
+        ("CDCQuery", Value::Object(mut query)) => {
+            let mut part =
+                |name: &str| text(query.remove(name), name)?.ok_or_else(|| Fault::missing(name));
+            let entities = part("Entities")?;
+            Ok(Target::Cdc(CdcRequest { entities, changed_since: part("ChangedSince")? }))
+        }
+        ("ReportQuery", _) => {
+            Err(Fault::unsupported_operation("Operation ReportQuery is not supported."))
+        }
+        (_, value) => {
+            let kind = Kind::parse(&name).ok_or_else(|| Fault::bad_object_name(&name))?;
+            let Value::Object(body) = value else { return Err(Fault::bad_property(&name)) };
+            let operation = operation.ok_or_else(|| Fault::missing("operation"))?;
+            let operation = target::operation(&operation, options.as_deref())?;
+            Ok(Target::Write(kind, operation, body))
+        }
+    }
+}
+
+/// A text, or nothing where it is missing or empty.
+fn text(value: Option<Value>, field: &str) -> Result<Option<String>, Fault> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        Some(_) => Err(Fault::bad_property(field)),
+    }
+}
+
+/// An item with what lies ahead of it.
+struct Ahead {
+    /// Its place in the request, and so in the answer.
+    place: usize,
+    b_id: String,
+    target: Result<Target, Fault>,
+    turn: Turn,
+    plan: Plan,
+    /// The time it takes.
+    share: Duration,
+}
+
+/// What a batch came to.
+pub(super) struct Outcome {
+    pub(super) body: Value,
+    /// How many items were repeats.
+    pub(super) replayed: usize,
+}
+
+/// A batch that has arrived: its request ids are held, its faults are planned, nothing is done yet.
+pub(super) struct Batch {
+    ahead: Vec<Ahead>,
+    policy: ReplayPolicy,
+}
+
+impl Batch {
+    /// At the arrival of a request.
+    pub(super) fn arrive(
+        app: &App,
+        company: &Company,
+        items: Vec<Item>,
+        request_id: Option<&str>,
+        call: &Subject<'_>,
+    ) -> Self {
+        let policy = app.replay.get();
+        let mut ahead: Vec<Ahead> = items
+            .into_iter()
+            .enumerate()
+            .map(|(place, Item { b_id, json, target })| {
+                // In the order of the request, so that a fault's `skip` counts what its reader sees.
+                let plan = app.faults.plan(&Subject { batch_item: Some(&json), ..*call });
+                let turn = match (&target, request_id) {
+                    (Ok(target), Some(id)) if target.is_write() => {
+                        Turn::arrive(app, company, format!("{id}{b_id}"), policy)
+                    }
+                    _ => Turn::Free,
+                };
+                Ahead { place, b_id, target, turn, plan, share: app.latency.batch_item() }
+            })
+            .collect();
+        app.chance.shuffle(&mut ahead);
+        // Whoever waits for a twin comes last, when the batch holds no other id: two batches with the
+        // same ids can then not wait for each other.
+        ahead.sort_by_key(|item| item.turn.is_behind());
+        Self { ahead, policy }
+    }
+
+    /// Carries the items out, each after its share of the time.
+    pub(super) async fn run(self, app: &App, company: &Company) -> Outcome {
+        let mut answers = Vec::with_capacity(self.ahead.len());
+        let mut replayed = 0;
+        for Ahead { place, b_id, target, turn, plan, share } in self.ahead {
+            let turn = turn.come(app, company, self.policy).await;
+            latency::pass(share).await;
+            let in_its_place = plan.before_item().await;
+            let answer = match (target, in_its_place) {
+                (_, Some(fault)) if !fault.commit => json!({ "Fault": fault.fault.in_item() }),
+                (Err(fault), _) => json!({ "Fault": fault.in_item() }),
+                (Ok(target), in_its_place) => {
+                    let done = turn.commit(app, company, &target, self.policy);
+                    replayed += usize::from(done.replayed);
+                    match in_its_place {
+                        Some(fault) => json!({ "Fault": fault.fault.in_item() }),
+                        None => done.answer.body.as_ref().clone(),
+                    }
+                }
+            };
+            plan.after_item().await;
+            answers.push((place, b_id, answer));
+        }
+        answers.sort_by_key(|(place, ..)| *place);
+        let answers = answers.into_iter().map(|(_, b_id, answer)| (b_id, answer)).collect();
+        let (now, zone) = (app.now(), company.state().zone.clone());
+        Outcome { body: written(answers, now, &zone), replayed }
+    }
+}
+
+/// The answers in the order of the request. Rows that would be too many for one answer are replaced by
+/// a fault. Whether the real service does so or cuts the rows off is not known; a fault tells.
+fn written(answers: Vec<(String, Value)>, now: Timestamp, zone: &TimeZone) -> Value {
+    let mut room = MAX_OBJECTS;
+    for (_, answer) in &answers {
+        if rows(answer).is_none() {
+            room -= 1;
+        }
+    }
+    let items: Vec<Value> = answers
+        .into_iter()
+        .map(|(b_id, answer)| {
+            let answer = match rows(&answer) {
+                Some(rows) if rows > room => {
+                    let fault = Fault::batch_too_big(format!(
+                        "The batch's answer is too big. The limit is {MAX_OBJECTS} objects."
+                    ));
+                    json!({ "Fault": fault.in_item() })
+                }
+                rows => {
+                    room -= rows.unwrap_or(0);
+                    answer
+                }
+            };
+            in_batch(b_id, answer)
+        })
+        .collect();
+    json!({ "BatchItemResponse": items, "time": wire_instant(now, zone) })
+}
+
+/// How many objects a query or change data capture answers; `None` for an entity.
+fn rows(answer: &Value) -> Option<usize> {
+    let arrays = |group: &Value| -> usize {
+        let Value::Object(group) = group else { return 0 };
+        group.values().filter_map(Value::as_array).map(Vec::len).sum()
+    };
+    if answer.get("Fault").is_some() {
+        return Some(0);
+    }
+    if let Some(response) = answer.get("QueryResponse") {
+        return Some(arrays(response));
+    }
+    let changes = answer.get("CDCResponse")?.as_array()?;
+    let groups = changes.iter().filter_map(|response| response["QueryResponse"].as_array());
+    Some(groups.flatten().map(arrays).sum())
+}
+
+/// An answer as it stands in a batch: with its `bId`, without a time of its own, and change data
+/// capture without the list around its one response (the form that Intuit's Java SDK reads).
+fn in_batch(b_id: String, answer: Value) -> Value {
+    let Value::Object(mut answer) = answer else { return answer };
+    answer.remove("time");
+    if let Some(Value::Array(mut responses)) = answer.remove("CDCResponse") {
+        answer.insert("CDCResponse".into(), responses.pop().unwrap_or_else(|| json!({})));
+    }
+    answer.insert("bId".into(), Value::String(b_id));
+    Value::Object(answer)
+}
