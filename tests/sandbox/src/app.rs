@@ -40,7 +40,7 @@ pub(crate) struct App {
     pub(crate) limits: Setting<Limits>,
     pub(crate) meter: Meter,
     pub(crate) latency: Latency,
-    pub(crate) oauth: Oauth,
+    pub(crate) oauth: Arc<Oauth>,
     pub(crate) issuer: Issuer,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
@@ -52,19 +52,20 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(config: Config, public_url: String) -> Result<Self, String> {
         let chance = Arc::new(Chance::new(config.seed));
+        let oauth = Arc::new(Oauth::new(Arc::clone(&chance)));
         let app = Self {
             limits: Setting::new(Limits::scaled(config.limits_scale)),
             meter: Meter::default(),
             latency: Latency::new(config.latency.clone(), Arc::clone(&chance)),
+            webhooks: Arc::new(Webhooks::new(&config, Arc::clone(&oauth))?),
             issuer: Issuer::new(format!("{public_url}/issuer"))?,
             config,
             public_url,
             clock: Clock::default(),
-            oauth: Oauth::new(Arc::clone(&chance)),
+            oauth,
             chance,
             unknown_fields: Setting::default(),
             replay: Setting::default(),
-            webhooks: Arc::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             counters: Counters::default(),
@@ -87,6 +88,7 @@ impl App {
         self.oauth.reset();
         self.journal.clear();
         self.counters.clear();
+        self.webhooks.reset(&self.config)?;
         self.reseed()
     }
 

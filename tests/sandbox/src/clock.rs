@@ -3,21 +3,20 @@
 //! Token lives, MetaData times and "today" read it. Limits and delays use real time, and so do the
 //! local issuer's tokens, since whoever checks those does not know this clock.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 /// Real time plus an offset in milliseconds.
 #[derive(Default)]
 pub(crate) struct Clock {
-    offset_ms: AtomicI64,
+    offset_ms: watch::Sender<i64>,
 }
 
 impl Clock {
     /// The sandbox's present.
     pub(crate) fn now(&self) -> Timestamp {
         let real = Timestamp::now();
-        let millis = real.as_millisecond().saturating_add(self.offset_ms.load(Ordering::SeqCst));
+        let millis = real.as_millisecond().saturating_add(*self.offset_ms.borrow());
         Timestamp::from_millisecond(millis).unwrap_or(real)
     }
 
@@ -30,13 +29,18 @@ impl Clock {
     /// Moves the present to `target`.
     pub(crate) fn set(&self, target: Timestamp) -> Timestamp {
         let offset = target.as_millisecond() - Timestamp::now().as_millisecond();
-        self.offset_ms.store(offset, Ordering::SeqCst);
+        self.offset_ms.send_replace(offset);
         self.now()
     }
 
     /// Back to real time.
     pub(crate) fn reset(&self) {
-        self.offset_ms.store(0, Ordering::SeqCst);
+        self.offset_ms.send_replace(0);
+    }
+
+    /// Tells whoever waits for a time of this clock that it was moved.
+    pub(crate) fn moves(&self) -> watch::Receiver<i64> {
+        self.offset_ms.subscribe()
     }
 }
 

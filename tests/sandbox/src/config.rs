@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::latency::LatencyModel;
+use crate::{latency::LatencyModel, webhooks::Receiver};
 
 /// The text of `--help`.
 pub const USAGE: &str = "\
@@ -17,6 +17,10 @@ Usage: quickbooks-sandbox [options]
   --limits-scale FACTOR  multiplies the REST limits     (QBO_SANDBOX_LIMITS_SCALE, 1)
   --latency on|off|SINGLE,ITEM  milliseconds of a call and of a batch's item, as in 400,300
                                                         (QBO_SANDBOX_LATENCY, on)
+  --webhook-url URL      where webhooks go              (QBO_SANDBOX_WEBHOOK_URL, nowhere)
+  --webhook-verifier-token TOKEN
+                         signs the webhooks             (QBO_SANDBOX_WEBHOOK_VERIFIER_TOKEN,
+                                                         sandbox-verifier-token)
   --seed NUMBER          repeats tokens, jitter, order  (QBO_SANDBOX_SEED, another each time)
   --help                 this text";
 
@@ -40,6 +44,11 @@ pub struct Config {
     pub limits_scale: f64,
     /// How long calls take.
     pub latency: LatencyModel,
+    /// Where webhooks go: http to a loopback address, `localhost` or `*.localhost`. `None`: nobody
+    /// is told anything until the admin API subscribes.
+    pub webhook_url: Option<String>,
+    /// Key of the webhooks' signatures. It guards nothing real.
+    pub webhook_verifier_token: String,
     /// Where everything random starts from: the same seed gives the same tokens, trace ids, jitter and
     /// disorder to the same requests.
     pub seed: u64,
@@ -56,6 +65,8 @@ impl Default for Config {
             client_secret: "sandbox-secret".into(),
             limits_scale: 1.0,
             latency: LatencyModel::default(),
+            webhook_url: None,
+            webhook_verifier_token: "sandbox-verifier-token".into(),
             seed: rand::random(),
         }
     }
@@ -117,6 +128,16 @@ impl Config {
             "--client-id" => value.clone_into(&mut self.client_id),
             "--client-secret" => value.clone_into(&mut self.client_secret),
             "--latency" => self.latency = LatencyModel::parse(value)?,
+            "--webhook-url" => {
+                Receiver::parse(value)?;
+                self.webhook_url = Some(value.to_owned());
+            }
+            "--webhook-verifier-token" => {
+                if value.is_empty() {
+                    return Err("the token is empty".into());
+                }
+                value.clone_into(&mut self.webhook_verifier_token);
+            }
             "--seed" => {
                 self.seed = value.parse().map_err(|_| format!("{value} is not a whole number"))?;
             }
@@ -132,7 +153,7 @@ impl Config {
     }
 }
 
-const OPTIONS: [&str; 9] = [
+const OPTIONS: [&str; 11] = [
     "--host",
     "--port",
     "--admin-port",
@@ -141,6 +162,8 @@ const OPTIONS: [&str; 9] = [
     "--client-secret",
     "--limits-scale",
     "--latency",
+    "--webhook-url",
+    "--webhook-verifier-token",
     "--seed",
 ];
 
@@ -168,6 +191,10 @@ mod tests {
         assert_eq!(read(&["--port", "x"], &[]).err().unwrap(), "--port: x is not a port");
         assert_eq!(read(&["--port"], &[]).err().unwrap(), "--port needs a value");
         assert!(read(&["--limits-scale", "0"], &[]).is_err());
+        let far = read(&["--webhook-url", "https://example.com/hook"], &[]).err().unwrap();
+        assert!(far.starts_with("--webhook-url: "), "{far}");
+        let empty = [("QBO_SANDBOX_WEBHOOK_VERIFIER_TOKEN", "")];
+        assert!(read(&[], &empty).is_err());
         assert!(read(&["--help"], &[]).unwrap().is_none());
     }
 }

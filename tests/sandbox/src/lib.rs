@@ -8,6 +8,7 @@
 //! - `oauth`: consent, code, tokens; `issuer`: a local issuer of the host application's JWTs
 //! - `rest`: authorization, limits, replay, dispatch; `query`: the query language
 //! - `entities`: what each kind of entity accepts; `store`: a company's tables
+//! - `webhooks`: what changed, told to the app, with the retries of the real service
 //! - `admin`: clock, faults, journal, counters, companies; on a port of its own
 //!
 //! Rules are those of the public API reference and of recorded answers. Where the real behaviour is

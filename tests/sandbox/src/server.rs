@@ -37,7 +37,7 @@ use crate::{
     issuer,
     journal::Entry,
     meter::Metered,
-    oauth, rest,
+    oauth, rest, webhooks,
 };
 
 /// Largest body on QuickBooks' side, in bytes.
@@ -86,7 +86,8 @@ impl Sandbox {
         let plain = move |request| unobserved(admin_router.clone(), request);
         let servers = vec![
             tokio::spawn(serve(public, observed, stopped.clone())),
-            tokio::spawn(serve(admin, plain, stopped)),
+            tokio::spawn(serve(admin, plain, stopped.clone())),
+            tokio::spawn(webhooks::run(app, stopped)),
         ];
         Ok(Self { public_url, admin_url, stop, servers })
     }
@@ -326,7 +327,8 @@ fn trace_id(chance: &Chance) -> String {
     format!("1-{:08x}-{:024x}", bits >> 96, bits & (u128::MAX >> 32))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -11,6 +11,7 @@ mod meter;
 mod oauth;
 mod replay;
 mod requests;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -80,13 +81,14 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(oauth::routes())
         .merge(replay::routes())
         .merge(requests::routes())
+        .merge(webhooks::routes())
         // The server's own limit has been applied already.
         .layer(DefaultBodyLimit::disable())
 }
 
 async fn index() -> &'static str {
     "QuickBooks sandbox, admin API. See the README for /clock, /faults, /requests, /counters, \
-     /companies, /oauth, /tokens, /limits, /meter, /latency, /replay, /reset.\n"
+     /companies, /oauth, /tokens, /limits, /meter, /latency, /replay, /webhooks, /reset.\n"
 }
 
 async fn reset(State(app): Shared) -> Answer {

@@ -1,0 +1,115 @@
+//! The hub without a receiver: from a change in a company to the body that tells it.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    entities::Kind,
+    ids::{ClientId, EntityId},
+    store::ChangeKind,
+};
+
+const A: &str = "9341453000000001";
+
+/// A sandbox's state with company A connected and `changes` laid over the default subscription.
+fn app(changes: Value) -> App {
+    let config =
+        Config { webhook_url: Some("http://localhost:1/".into()), seed: 1, ..Config::ephemeral() };
+    let app = App::new(config, "http://localhost:2".into()).unwrap();
+    let client = ClientId::from(app.config.client_id.as_str());
+    let code = app.oauth.code(client, Realm::from(A), "x".into(), app.now());
+    assert!(app.oauth.exchange(&code, "x", app.now()).is_ok());
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
+    let subscription = app.webhooks.subscription().unwrap().changed(changes).unwrap();
+    app.webhooks.subscribe(Some(subscription));
+    app
+}
+
+/// Writes customer 1 as `change`.
+fn write(app: &App, change: ChangeKind) {
+    let company = app.company(A).unwrap();
+    let mut state = company.state();
+    let fields = state.table(Kind::Customer).get("1").unwrap().fields.clone();
+    state.put_as(change, Kind::Customer, EntityId::from("1"), fields, app.now());
+}
+
+/// The body that tells what waits.
+fn body(app: &App) -> Value {
+    app.webhooks.flush();
+    let Next::Batch(events, subscription, _) = lock(&app.webhooks.book).next(app.now()) else {
+        panic!("nothing waits")
+    };
+    let drafts = app.webhooks.batch(app, events, &subscription);
+    assert_eq!(drafts.len(), 1);
+    serde_json::from_str(&drafts[0].body).unwrap()
+}
+
+fn merge() -> ChangeKind {
+    ChangeKind::Merge { deleted: EntityId::from("27") }
+}
+
+#[test]
+fn a_merge_names_what_is_gone_whatever_data_holds() {
+    for data in ["empty", "absent", "full"] {
+        let app = app(json!({ "data": data }));
+        write(&app, merge());
+        let event = &body(&app)[0];
+        assert_eq!(event["type"], "qbo.customer.merged.v1");
+        assert_eq!(event["intuitentityid"], "1");
+        assert_eq!(event["data"]["deletedid"], "27");
+        assert_eq!(event["data"].get("DisplayName").is_some(), data == "full");
+    }
+    let app = app(json!({ "shape": "classic" }));
+    write(&app, merge());
+    let body = body(&app);
+    let entity = &body["eventNotifications"][0]["dataChangeEvent"]["entities"][0];
+    assert_eq!((&entity["operation"], &entity["id"]), (&json!("Merge"), &json!("1")));
+    assert_eq!(entity["deletedId"], "27");
+}
+
+#[test]
+fn a_void_and_an_email_have_their_names_in_both_shapes() {
+    let entities = json!({ "Customer": ["Void", "Emailed"] });
+    for (void_name, word) in [("voided", "voided"), ("void", "void")] {
+        let app = app(json!({ "entities": entities, "voidName": void_name }));
+        write(&app, ChangeKind::Void);
+        write(&app, ChangeKind::Emailed);
+        let body = body(&app);
+        assert_eq!(body[0]["type"], format!("qbo.customer.{word}.v1"));
+        assert_eq!(body[1]["type"], "qbo.customer.emailed.v1");
+    }
+    let app = app(json!({ "entities": entities, "shape": "classic" }));
+    write(&app, ChangeKind::Void);
+    write(&app, ChangeKind::Emailed);
+    let body = body(&app);
+    let entities = &body["eventNotifications"][0]["dataChangeEvent"]["entities"];
+    assert_eq!(
+        (&entities[0]["operation"], &entities[1]["operation"]),
+        (&json!("Void"), &json!("Emailed"))
+    );
+}
+
+#[test]
+fn the_table_of_the_page_decides_what_is_told() {
+    let app = app(json!({}));
+    write(&app, ChangeKind::Void);
+    assert_eq!(app.webhooks.waiting().0, 0);
+    write(&app, ChangeKind::Update);
+    assert_eq!(app.webhooks.waiting().0, 1);
+}
+
+#[test]
+fn posts_of_before_a_reset_are_not_queued_after_it() {
+    let app = app(json!({}));
+    write(&app, ChangeKind::Update);
+    app.webhooks.flush();
+    let Next::Batch(events, subscription, generation) = lock(&app.webhooks.book).next(app.now())
+    else {
+        panic!("nothing waits")
+    };
+    let drafts = app.webhooks.batch(&app, events, &subscription);
+    app.webhooks.reset(&app.config).unwrap();
+    let posts = drafts.into_iter().map(|draft| (draft, String::new())).collect();
+    lock(&app.webhooks.book).enqueue(generation, posts, app.now());
+    assert_eq!(app.webhooks.waiting(), (0, 0));
+}
