@@ -52,7 +52,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(config: Config, public_url: String) -> Result<Self, String> {
         let chance = Arc::new(Chance::new(config.seed));
-        let oauth = Arc::new(Oauth::new(Arc::clone(&chance)));
+        let oauth =
+            Arc::new(Oauth::new(&config.client_id, &config.client_secret, Arc::clone(&chance)));
         let app = Self {
             limits: Setting::new(Limits::scaled(config.limits_scale)),
             meter: Meter::default(),
@@ -85,7 +86,7 @@ impl App {
         self.meter.reset();
         self.latency.set(self.config.latency.clone());
         self.faults.clear();
-        self.oauth.reset();
+        self.oauth.reset(&self.config.client_id, &self.config.client_secret);
         self.journal.clear();
         self.counters.clear();
         self.webhooks.reset(&self.config)?;

@@ -153,12 +153,8 @@ impl Fault {
 
     /// 2170: not one of the enumeration's values.
     pub(crate) fn bad_enumeration(field: &str, value: &str) -> Self {
-        Self::validation(
-            "2170",
-            "Invalid Enumeration",
-            format!("The enumeration value {value} is invalid and not supported by the API"),
-        )
-        .at(field)
+        Self::validation("2170", "Invalid Enumeration", format!("Invalid Enumeration : {value}"))
+            .at(field)
     }
 
     /// 2240: a number outside of its range.
@@ -306,7 +302,7 @@ impl Fault {
     /// The whole answer.
     pub(crate) fn response(&self, now: Timestamp, zone: &TimeZone) -> Response {
         let mut response = json_response(self.status, &self.body(now, zone));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.status == StatusCode::UNAUTHORIZED && matches!(self.shape, Shape::Gateway(_)) {
             response.headers_mut().insert(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static(r#"Bearer realm="Intuit", error="invalid_token""#),

@@ -85,7 +85,8 @@ impl Issuer {
         json!({ "keys": [self.jwk] })
     }
 
-    fn sign(&self, claims: &Value) -> Option<String> {
+    /// A token with these claims. `None`: the key does not sign.
+    pub(crate) fn sign(&self, claims: &Value) -> Option<String> {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.key_id });
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", encode(&header), encode(claims));

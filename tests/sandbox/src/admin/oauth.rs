@@ -1,4 +1,5 @@
-//! What the token endpoint does where the real one is not known, and the end of tokens.
+//! The registered apps, what the token endpoint does where the real one is not known, and the end of
+//! tokens.
 
 use std::sync::Arc;
 
@@ -12,15 +13,30 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Shared, read};
-use crate::{app::App, ids::Realm, oauth::Policy};
+use super::{Answer, Shared, bad, read};
+use crate::{
+    app::App,
+    ids::Realm,
+    oauth::{Policy, Wish},
+};
 
-/// `/oauth`, `/tokens`.
+/// `/apps`, `/oauth`, `/tokens`.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/apps", get(apps).post(register))
         .route("/oauth", get(policy).post(set_policy))
         .route("/tokens/expire", post(expire_tokens))
         .route("/tokens/revoke-refresh", post(revoke_refresh))
+}
+
+async fn apps(State(app): Shared) -> Response {
+    Json(json!({ "apps": app.oauth.registrations() })).into_response()
+}
+
+/// Adds an app, or changes the fields that are sent of one.
+async fn register(State(app): Shared, body: Bytes) -> Answer {
+    let wish: Wish = read(&body)?;
+    Ok(Json(app.oauth.register(wish).map_err(bad)?).into_response())
 }
 
 async fn policy(State(app): Shared) -> Response {
@@ -28,7 +44,7 @@ async fn policy(State(app): Shared) -> Response {
 }
 
 async fn set_policy(State(app): Shared, body: Bytes) -> Answer {
-    let policy: Policy = read(&body)?;
+    let policy = read::<Policy>(&body)?.checked().map_err(bad)?;
     app.oauth.set_policy(policy);
     Ok(Json(policy).into_response())
 }

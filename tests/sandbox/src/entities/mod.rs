@@ -70,6 +70,7 @@ pub(crate) fn write(
     body: &Map<String, Value>,
     circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
+    state.profile.status.takes_writes()?;
     let Circumstances { now, unknown_fields } = circumstances;
     let body = schema::read_body(kind.name(), body, unknown_fields)?;
     match operation {

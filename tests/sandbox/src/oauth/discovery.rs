@@ -7,15 +7,17 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::{ISSUER, Refusal, person, scope};
 use crate::{
     app::App,
     fault::{Fault, json_response},
     rest::bearer,
 };
 
-/// Links carry the host that was asked, so that a proxy in front stays in front.
+/// Links carry the host that was asked, so that a proxy in front stays in front. The issuer is
+/// Intuit's own name, as in the id tokens: its clients compare it with a constant.
 pub(super) async fn document(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let base = match host {
@@ -23,7 +25,7 @@ pub(super) async fn document(State(app): State<Arc<App>>, headers: HeaderMap) ->
         _ => app.public_url.clone(),
     };
     let document = json!({
-        "issuer": format!("{base}/op/v1"),
+        "issuer": ISSUER,
         "authorization_endpoint": format!("{base}/connect/oauth2"),
         "token_endpoint": format!("{base}{}", super::TOKEN_PATH),
         "userinfo_endpoint": format!("{base}/v1/openid_connect/userinfo"),
@@ -32,6 +34,7 @@ pub(super) async fn document(State(app): State<Arc<App>>, headers: HeaderMap) ->
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
+        // The OpenID scopes alone, as in the real documents.
         "scopes_supported": ["openid", "email", "profile", "address", "phone"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "claims_supported": ["aud", "exp", "iat", "iss", "realmid", "sub"],
@@ -43,19 +46,18 @@ pub(super) async fn jwks(State(app): State<Arc<App>>) -> Response {
     json_response(StatusCode::OK, &app.issuer.jwks())
 }
 
-/// The one person who gives consent here.
+/// Who gave consent, for a token whose scopes hold `openid`.
 pub(super) async fn userinfo(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let now = app.now();
-    let known = bearer(&headers).is_some_and(|token| app.oauth.check(token, now).is_ok());
-    if !known {
-        return Fault::unauthenticated("Token expired").response(now, &app.zone(None));
+    let refuse = |fault: Fault| fault.response(now, &app.zone(None));
+    let Some(token) = bearer(&headers) else {
+        return refuse(Fault::unauthenticated("Header Authorization is missing or is no bearer"));
+    };
+    match app.oauth.opened(token, now) {
+        Ok((_, scopes)) if scope::holds(&scopes, scope::OPENID) => {
+            json_response(StatusCode::OK, &Value::Object(person::described(&scopes)))
+        }
+        Ok(_) => refuse(Refusal::Scope.fault(token)),
+        Err(refusal) => refuse(refusal.fault(token)),
     }
-    let person = json!({
-        "sub": "1182d6ec-60a9-4a2f-8c53-6d1f7a1c0001",
-        "email": "owner@sandbox.example",
-        "emailVerified": true,
-        "givenName": "Sandbox",
-        "familyName": "Owner",
-    });
-    json_response(StatusCode::OK, &person)
 }

@@ -1,6 +1,6 @@
 //! The consent page, for people and for scripts.
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -10,6 +10,7 @@ use axum::{
 };
 use url::Url;
 
+use super::{Consent, Oauth, Registration, pkce::Challenge, request::Form, scope};
 use crate::{
     app::App,
     ids::{ClientId, Realm},
@@ -24,23 +25,30 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
                       frame-ancestors 'none'";
 
 /// The authorize call, checked.
-struct Request {
-    client_id: String,
+pub(super) struct Request {
+    client: ClientId,
     redirect_uri: Url,
     /// As sent, since the exchange must repeat it to the letter.
     redirect_text: String,
     state: String,
     scope: String,
+    nonce: Option<String>,
+    challenge: Option<Challenge>,
+    /// The two parameters of the challenge as sent, for the form.
+    challenge_text: [String; 2],
 }
 
 /// `GET /connect/oauth2`: the page, or with `auto=<realm>` the redirect at once.
 pub(super) async fn authorize(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
-    let fields = fields(query.unwrap_or_default().as_bytes());
-    let request = match read(&app, &fields) {
+    let form = Form::read(query.unwrap_or_default().as_bytes());
+    let request = match read(&app.oauth, &form) {
         Ok(request) => request,
-        Err(problem) => return error_page(&problem),
+        Err(problem) => return error_page(StatusCode::BAD_REQUEST, &problem),
     };
-    match fields.get("auto") {
+    if !scope::all_known(&request.scope) {
+        return redirect(&request, &[("error", "invalid_scope")], None);
+    }
+    match form.get("auto") {
         Some(realm) => connect(&app, &request, realm),
         None => consent_page(&app, &request),
     }
@@ -48,30 +56,57 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, RawQuery(query): RawQ
 
 /// `POST /connect/oauth2`: the page's form. `decision` is `connect` or `deny`.
 pub(super) async fn decide(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    let fields = fields(&body);
-    let request = match read(&app, &fields) {
+    let form = Form::read(&body);
+    let refuse = |problem: &str| error_page(StatusCode::BAD_REQUEST, problem);
+    let request = match read(&app.oauth, &form) {
         Ok(request) => request,
-        Err(problem) => return error_page(&problem),
+        Err(problem) => return refuse(&problem),
     };
-    match fields.get("decision").map(String::as_str) {
+    match form.get("decision") {
         Some("deny") => redirect(&request, &[("error", "access_denied")], None),
-        Some("connect") => match fields.get("realm").or_else(|| fields.get("auto")) {
+        _ if !scope::all_known(&request.scope) => {
+            redirect(&request, &[("error", "invalid_scope")], None)
+        }
+        Some("connect") => match form.get("realm").or_else(|| form.get("auto")) {
             Some(realm) => connect(&app, &request, realm),
-            None => error_page("Choose a company."),
+            None => refuse("Choose a company."),
         },
-        _ => error_page("The form came without a decision."),
+        _ => refuse("The form came without a decision."),
     }
 }
 
-fn fields(encoded: &[u8]) -> HashMap<String, String> {
-    url::form_urlencoded::parse(encoded).into_owned().collect()
+/// `GET /app/connect/oauth2/request?appId=..&realmId=..&mode=reconnect`: Intuit's link to the page
+/// where a customer connects the app again. Whether the real one tells that page the company is not
+/// known, so this one does not. The `appId` is the client id here.
+pub(super) async fn reconnect(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    let form = Form::read(query.unwrap_or_default().as_bytes());
+    let refuse = |problem: &str| error_page(StatusCode::NOT_FOUND, problem);
+    if form.get("mode") != Some("reconnect") {
+        return refuse("The mode must be reconnect.");
+    }
+    let Some(registration) = form.get("appId").and_then(|id| app.oauth.registration(id)) else {
+        return refuse("The appId is not the client id of an app that this sandbox knows.");
+    };
+    if form.get("realmId").is_none_or(|realm| app.company(realm).is_none()) {
+        return refuse("There is no company with this realmId.");
+    }
+    match registration.reconnect_url {
+        Some(url) => found(&url),
+        None => refuse("The app has no reconnect URL."),
+    }
 }
 
-fn read(app: &App, fields: &HashMap<String, String>) -> Result<Request, String> {
-    let field = |name: &str| fields.get(name).map_or("", String::as_str).to_owned();
-    let client_id = field("client_id");
-    if client_id != app.config.client_id {
-        return Err("The client_id is not one of an app that this sandbox knows.".into());
+/// Reads an authorize call. The error is a sentence for the person: a bad call is not redirected.
+pub(super) fn read(oauth: &Oauth, form: &Form) -> Result<Request, String> {
+    let field = |name: &str| form.get(name).unwrap_or("").to_owned();
+    if form.repeats {
+        return Err("A parameter came twice.".into());
+    }
+    let Registration { client_id, blocked, .. } = &oauth
+        .registration(&field("client_id"))
+        .ok_or("The client_id is not one of an app that this sandbox knows.")?;
+    if *blocked {
+        return Err("This app is blocked.".into());
     }
     if field("response_type") != "code" {
         return Err("The response_type must be code.".into());
@@ -79,53 +114,64 @@ fn read(app: &App, fields: &HashMap<String, String>) -> Result<Request, String> 
     let redirect_text = field("redirect_uri");
     let redirect_uri = Url::parse(&redirect_text)
         .ok()
-        .filter(is_local)
-        .ok_or("The redirect_uri must be a URL on localhost or 127.0.0.1.")?;
+        .filter(|_| oauth.leads_to(client_id, &redirect_text))
+        .ok_or(
+            "The redirect_uri must be a URL on localhost or 127.0.0.1, and one of the app's \
+             registered ones if it has any.",
+        )?;
     let (state, scope) = (field("state"), field("scope"));
     if scope.is_empty() || state.is_empty() {
         return Err("The request must carry a scope and a state.".into());
     }
-    Ok(Request { client_id, redirect_uri, redirect_text, state, scope })
-}
-
-/// Nothing leaves this machine: only loopback names are redirected to.
-fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or("");
-    matches!(url.scheme(), "http" | "https")
-        && (host == "127.0.0.1"
-            || host == "[::1]"
-            || host == "localhost"
-            || host.ends_with(".localhost"))
+    let challenge_text = [field("code_challenge"), field("code_challenge_method")];
+    Ok(Request {
+        client: client_id.clone(),
+        redirect_uri,
+        redirect_text,
+        state,
+        scope,
+        nonce: form.get("nonce").map(ToOwned::to_owned),
+        challenge: Challenge::read(&challenge_text[0], &challenge_text[1])?,
+        challenge_text,
+    })
 }
 
 fn connect(app: &App, request: &Request, realm: &str) -> Response {
     let Some(company) = app.company(realm) else {
-        return error_page("There is no company with this realm.");
+        return error_page(StatusCode::BAD_REQUEST, "There is no company with this realm.");
     };
-    let code = app.oauth.code(
-        ClientId::from(request.client_id.as_str()),
-        company.realm.clone(),
-        request.redirect_text.clone(),
-        app.now(),
-    );
+    let consent = Consent {
+        client: request.client.clone(),
+        realm: company.realm.clone(),
+        redirect_uri: request.redirect_text.clone(),
+        scope: request.scope.clone(),
+        nonce: request.nonce.clone(),
+        challenge: request.challenge.clone(),
+    };
+    let code = app.oauth.code(consent, app.now());
     redirect(request, &[("code", &code), ("realmId", realm)], Some(company.realm.clone()))
 }
 
 fn redirect(request: &Request, answer: &[(&str, &str)], realm: Option<Realm>) -> Response {
     let mut target = request.redirect_uri.clone();
     target.query_pairs_mut().extend_pairs(answer).append_pair("state", &request.state);
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::FOUND;
-    if let Ok(target) = HeaderValue::from_str(target.as_str()) {
-        response.headers_mut().insert(header::LOCATION, target);
-    }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = found(target.as_str());
     response.extensions_mut().insert(Note {
         realm,
         entity: "authorize".into(),
         operation: answer.first().map_or("", |(name, _)| *name).into(),
         ..Note::default()
     });
+    response
+}
+
+fn found(target: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    if let Ok(target) = HeaderValue::from_str(target) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -144,16 +190,19 @@ fn consent_page(app: &App, request: &Request) -> Response {
     }
     let page = PAGE
         .replace("{{companies}}", &companies)
-        .replace("{{client_id}}", &escape(&request.client_id))
+        .replace("{{client_id}}", &escape(request.client.as_str()))
         .replace("{{redirect_uri}}", &escape(&request.redirect_text))
         .replace("{{host}}", &escape(request.redirect_uri.host_str().unwrap_or("")))
         .replace("{{state}}", &escape(&request.state))
+        .replace("{{nonce}}", &escape(request.nonce.as_deref().unwrap_or("")))
+        .replace("{{code_challenge}}", &escape(&request.challenge_text[0]))
+        .replace("{{code_challenge_method}}", &escape(&request.challenge_text[1]))
         .replace("{{scope}}", &escape(&request.scope));
     html(StatusCode::OK, page)
 }
 
-fn error_page(problem: &str) -> Response {
-    html(StatusCode::BAD_REQUEST, ERROR_PAGE.replace("{{problem}}", &escape(problem)))
+fn error_page(status: StatusCode, problem: &str) -> Response {
+    html(status, ERROR_PAGE.replace("{{problem}}", &escape(problem)))
 }
 
 fn html(status: StatusCode, page: String) -> Response {

@@ -30,7 +30,7 @@ use crate::{
     latency,
     limits::{Endpoint, refusal},
     meter::Metered,
-    oauth::{Death, Granted, Refusal},
+    oauth::Granted,
     server::Note,
     store::Company,
 };
@@ -231,20 +231,13 @@ fn authorize(
         return Err(Fault::unauthenticated("Header Authorization is missing or is no bearer"));
     };
     let Granted { client, realm: opened } =
-        app.oauth.check(token, app.now()).map_err(|refusal| match refusal {
-            // Real details carry the token, which is why a client must not log them as they are.
-            Refusal::Expired => Fault::unauthenticated(format!("Token expired: {token}")),
-            Refusal::Unknown => Fault::unauthenticated(format!("Token invalid: {token}")),
-            Refusal::Dead(Death::Revoked) => {
-                Fault::unauthenticated(format!("Token revoked: {token}"))
-            }
-            Refusal::Dead(Death::Disconnected) => {
-                Fault::forbidden("The application was disconnected from this company")
-            }
-        })?;
+        app.oauth.check(token, app.now()).map_err(|refusal| refusal.fault(token))?;
     if opened.as_str() != realm {
         return Err(Fault::forbidden("The token does not belong to this company"));
     }
     let company = app.company(realm).ok_or_else(|| Fault::forbidden("No such company"))?;
+    if let Some(fault) = company.state().profile.status.refuses() {
+        return Err(fault);
+    }
     Ok((company, client))
 }

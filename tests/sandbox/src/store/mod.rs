@@ -6,6 +6,7 @@ mod profile;
 mod record;
 mod replay;
 mod state;
+mod status;
 mod table;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ pub(crate) use profile::Profile;
 pub(crate) use record::Record;
 pub(crate) use replay::{Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Twin};
 pub(crate) use state::{State, wire_second};
+pub(crate) use status::CompanyStatus;
 pub(crate) use table::{Scan, Table};
 
 /// Locks, also after a panic of another holder: the tables are changed in single steps, so what a

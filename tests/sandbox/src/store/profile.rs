@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::CompanyStatus;
 use crate::ids::{EntityId, Realm};
 
 /// The `company` part of a seed: who the company is and which features are on.
@@ -43,6 +44,13 @@ pub(crate) struct Profile {
     /// Days up to and including this one are closed.
     #[serde(default)]
     pub(crate) book_close_date: Option<Date>,
+    /// What is wrong with the company, if anything.
+    #[serde(default)]
+    pub(crate) status: CompanyStatus,
+    /// Whether the query parser knows only the characters up to U+00FF, as recorded of the real one
+    /// from 2014 to 2021 (a curly quote or a dash was a lexical error). Not known of today's.
+    #[serde(default)]
+    pub(crate) query_latin1_only: bool,
     /// Next id by id space.
     #[serde(default)]
     pub(crate) next_ids: BTreeMap<String, u64>,

@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    entities::Kind,
-    ids::{ClientId, EntityId},
-    store::ChangeKind,
-};
+use crate::{entities::Kind, ids::EntityId, oauth::Consent, store::ChangeKind};
 
 const A: &str = "9341453000000001";
 
@@ -16,9 +12,18 @@ fn app(changes: Value) -> App {
     let config =
         Config { webhook_url: Some("http://localhost:1/".into()), seed: 1, ..Config::ephemeral() };
     let app = App::new(config, "http://localhost:2".into()).unwrap();
-    let client = ClientId::from(app.config.client_id.as_str());
-    let code = app.oauth.code(client, Realm::from(A), "x".into(), app.now());
-    assert!(app.oauth.exchange(&code, "x", app.now()).is_ok());
+    let registration = app.oauth.registration(&app.config.client_id).unwrap();
+    let consent = Consent {
+        client: registration.client_id.clone(),
+        realm: Realm::from(A),
+        redirect_uri: "http://localhost:1/x".into(),
+        scope: String::new(),
+        nonce: None,
+        challenge: None,
+    };
+    let code = app.oauth.code(consent, app.now());
+    let redirect_uri = "http://localhost:1/x";
+    assert!(app.oauth.exchange(&registration, &code, redirect_uri, None, app.now()).is_ok());
     let Value::Object(changes) = changes else { panic!("changes are an object") };
     let subscription = app.webhooks.subscription().unwrap().changed(changes).unwrap();
     app.webhooks.subscribe(Some(subscription));

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{A, REDIRECT, TestSandbox};
+use crate::harness::{A, Answer, REDIRECT, TestSandbox};
 
 const DAY: i64 = 86_400;
 
@@ -301,4 +303,339 @@ async fn two_refreshes_at_once_are_counted_and_kill_the_grant_if_so_set() {
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (400, 400));
     let counters = app.admin_get(&format!("/counters/{A}")).await;
     assert_eq!(counters["tokens"]["concurrentRefresh"], 1);
+}
+
+/// A token call of another app.
+async fn as_app(sandbox: &TestSandbox, app: &str, form: &[(&str, &str)]) -> Answer {
+    let url = sandbox.public("/oauth2/v1/tokens/bearer");
+    sandbox.send(sandbox.http.post(url).basic_auth(app, Some("other-secret")).form(form)).await
+}
+
+async fn add_other(sandbox: &TestSandbox) {
+    let app = json!({ "clientId": "other", "clientSecret": "other-secret" });
+    sandbox.admin_post("/apps", app).await;
+}
+
+#[tokio::test]
+async fn the_discovery_documents_also_answer_with_a_slash_and_name_intuits_issuer() {
+    let sandbox = TestSandbox::start().await;
+    for path in ["/.well-known/openid_configuration/", "/.well-known/openid_sandbox_configuration/"]
+    {
+        let document = sandbox.send(sandbox.http.get(sandbox.public(path))).await.ok();
+        assert_eq!(document.body["issuer"], "https://oauth.platform.intuit.com/op/v1");
+        assert_eq!(document.body["jwks_uri"], sandbox.public("/op/v1/jwks"));
+    }
+}
+
+#[tokio::test]
+async fn what_one_app_was_given_is_refused_to_another() {
+    let app = TestSandbox::connected().await;
+    add_other(&app).await;
+    let wrong = json!({
+        "error": "invalid_grant", "error_description": "Incorrect Token type or clientID",
+    });
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", app.refresh.as_str())];
+    let answer = as_app(&app, "other", &refresh).await;
+    assert_eq!((answer.status.as_u16(), &answer.body), (400, &wrong));
+    let code = app.code(A).await;
+    let exchange =
+        [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", REDIRECT)];
+    assert_eq!(as_app(&app, "other", &exchange).await.body, wrong);
+    // Neither attempt used anything up, nor may another app revoke.
+    app.exchange(&code).await.ok();
+    let revoke = app
+        .http
+        .post(app.public("/v2/oauth2/tokens/revoke"))
+        .basic_auth("other", Some("other-secret"))
+        .json(&json!({ "token": app.refresh }));
+    assert_eq!(app.send(revoke).await.status, 400);
+    app.refresh(&app.refresh).await.ok();
+    // An access token is no refresh token, whoever sends it.
+    assert_eq!(app.refresh(&app.token).await.body, wrong);
+}
+
+#[tokio::test]
+async fn apps_are_added_and_changed_by_the_admin_and_a_reset_leaves_the_first() {
+    let sandbox = TestSandbox::start().await;
+    add_other(&sandbox).await;
+    let code = {
+        let url = sandbox.authorize_url(&[("client_id", "other"), ("auto", A)]);
+        let answer = sandbox.send(sandbox.http.get(url)).await;
+        let target = reqwest::Url::parse(answer.headers["location"].to_str().unwrap()).unwrap();
+        target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
+    };
+    let form =
+        [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", REDIRECT)];
+    as_app(&sandbox, "other", &form).await.ok();
+    let apps = sandbox.admin_get("/apps").await;
+    assert_eq!(apps["apps"].as_array().unwrap().len(), 2);
+    let url = format!("{}/apps", sandbox.sandbox.admin_url());
+    for bad in [
+        json!({ "clientId": "third" }),
+        json!({ "clientId": "third", "clientSecret": "s", "redirectUris": ["https://a.example"] }),
+        json!({ "clientId": "third", "clientSecret": "s", "colour": "red" }),
+    ] {
+        assert_eq!(sandbox.send(sandbox.http.post(&url).json(&bad)).await.status, 400, "{bad}");
+    }
+    sandbox.admin_post("/reset", json!({})).await;
+    assert_eq!(sandbox.admin_get("/apps").await["apps"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn registered_redirect_uris_are_the_only_ones() {
+    let sandbox = TestSandbox::start().await;
+    let code = sandbox.code(A).await;
+    let uris = json!({ "clientId": "sandbox-client", "redirectUris": ["http://localhost:9/new"] });
+    sandbox.admin_post("/apps", uris).await;
+    let page = sandbox.send(sandbox.http.get(sandbox.authorize_url(&[("auto", A)]))).await;
+    assert_eq!((page.status.as_u16(), page.headers.contains_key("location")), (400, false));
+    let new = [("redirect_uri", "http://localhost:9/new"), ("auto", A)];
+    let page = sandbox.send(sandbox.http.get(sandbox.authorize_url(&new))).await;
+    assert_eq!(page.status, 302);
+    // A code of before whose address was taken off meanwhile.
+    assert_eq!(sandbox.exchange(&code).await.body["error"], "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_redirect_uri_with_a_query_is_refused_at_the_exchange() {
+    let sandbox = TestSandbox::start().await;
+    let uri = "http://localhost:9/callback?keep=1";
+    let url = sandbox.authorize_url(&[("redirect_uri", uri), ("auto", A)]);
+    let answer = sandbox.send(sandbox.http.get(url)).await;
+    let target = reqwest::Url::parse(answer.headers["location"].to_str().unwrap()).unwrap();
+    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let form =
+        [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", uri)];
+    assert_eq!(sandbox.token_call(&form).await.body["error"], "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_blocked_app_gets_no_token_and_no_answer() {
+    let app = TestSandbox::connected().await;
+    let block = |blocked: bool| {
+        app.admin_post("/apps", json!({ "clientId": "sandbox-client", "blocked": blocked }))
+    };
+    block(true).await;
+    let refused = app.refresh(&app.refresh).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.body["error"]),
+        (400, &json!("unauthorized_client"))
+    );
+    let answer = app.get("preferences").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (403, "3100"));
+    block(false).await;
+    app.get("preferences").await.ok();
+}
+
+#[tokio::test]
+async fn a_form_that_lacks_a_field_or_repeats_one_is_invalid_request() {
+    let sandbox = TestSandbox::start().await;
+    for form in [
+        &[("grant_type", "authorization_code"), ("redirect_uri", REDIRECT)][..],
+        &[("grant_type", "authorization_code"), ("code", "AB1x")],
+        &[("grant_type", "refresh_token")],
+        &[("grant_type", "refresh_token"), ("refresh_token", "")],
+        &[("grant_type", "refresh_token"), ("refresh_token", "a"), ("refresh_token", "b")],
+    ] {
+        let answer = sandbox.token_call(form).await;
+        assert_eq!(answer.body, json!({ "error": "invalid_request" }), "{form:?}");
+        assert_eq!(answer.status, 400);
+    }
+    let url = sandbox.public("/oauth2/v1/tokens/bearer");
+    let body = json!({ "grant_type": "refresh_token", "refresh_token": "x" });
+    let json = sandbox.http.post(url).basic_auth("sandbox-client", Some("sandbox-secret"));
+    assert_eq!(sandbox.send(json.json(&body)).await.body["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn id_and_secret_may_come_as_form_fields() {
+    let app = TestSandbox::connected().await;
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", app.refresh.as_str()),
+        ("client_id", "sandbox-client"),
+        ("client_secret", "sandbox-secret"),
+    ];
+    let url = app.public("/oauth2/v1/tokens/bearer");
+    let answer = app.send(app.http.post(url).form(&form)).await.ok();
+    assert!(answer.headers.contains_key("intuit_tid"));
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let revoke = [("token", app.refresh.as_str()), form[2], form[3]];
+    let url = app.public("/v2/oauth2/tokens/revoke");
+    assert_eq!(app.send(app.http.post(url).form(&revoke)).await.ok().text, "");
+}
+
+#[tokio::test]
+async fn a_refresh_tokens_life_is_what_the_policy_says() {
+    let app = TestSandbox::connected().await;
+    app.admin_post("/oauth", json!({ "refreshExpiresS": 8_726_400 })).await;
+    let answer = app.refresh(&app.refresh).await.ok();
+    assert_eq!(answer.body["x_refresh_token_expires_in"], 8_726_400);
+    app.advance(101 * DAY - 60).await;
+    let answer = app.refresh(&app.refresh).await.ok();
+    app.advance(101 * DAY).await;
+    let refresh = answer.body["refresh_token"].as_str().unwrap();
+    let dead = app.refresh(refresh).await;
+    assert_eq!(dead.body["error_description"], "Token invalid");
+    let url = format!("{}/oauth", app.sandbox.sandbox.admin_url());
+    for bad in [json!({ "refreshExpiresS": 0 }), json!({ "refreshGraceS": -1 })] {
+        assert_eq!(app.send(app.http.post(&url).json(&bad)).await.status, 400, "{bad}");
+    }
+}
+
+/// Tokens of a consent with these authorize parameters.
+async fn tokens_with(sandbox: &TestSandbox, parameters: &[(&str, &str)]) -> Answer {
+    let mut parameters = parameters.to_vec();
+    parameters.push(("auto", A));
+    let answer = sandbox.send(sandbox.http.get(sandbox.authorize_url(&parameters))).await;
+    let target = reqwest::Url::parse(answer.headers["location"].to_str().unwrap()).unwrap();
+    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    sandbox.exchange(&code).await
+}
+
+fn claims(token: &str, part: usize) -> Value {
+    let part = token.split('.').nth(part).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_openid_scope_gives_an_id_token_that_the_published_key_proves() {
+    let sandbox = TestSandbox::start().await;
+    assert!(sandbox.tokens(A).await.body.get("id_token").is_none());
+    let scope = "com.intuit.quickbooks.accounting openid email";
+    let answer = tokens_with(&sandbox, &[("scope", scope), ("nonce", "n-1")]).await.ok();
+    let token = answer.body["id_token"].as_str().unwrap();
+    let (head, payload) = (claims(token, 0), claims(token, 1));
+    assert_eq!(payload["iss"], "https://oauth.platform.intuit.com/op/v1");
+    assert_eq!(payload["aud"], json!(["sandbox-client"]));
+    assert_eq!((&payload["realmid"], &payload["nonce"]), (&json!(A), &json!("n-1")));
+    assert_eq!(payload["exp"].as_i64().unwrap() - payload["iat"].as_i64().unwrap(), 3600);
+    assert!(payload["sub"].is_string() && payload["auth_time"].is_number());
+
+    let keys = sandbox.send(sandbox.http.get(sandbox.public("/op/v1/jwks"))).await.ok();
+    let key = &keys.body["keys"][0];
+    assert_eq!((&head["kid"], &head["alg"]), (&key["kid"], &json!("RS256")));
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
+    let public = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    public.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature).unwrap();
+
+    // A refresh has none.
+    let refreshed = sandbox.refresh(answer.body["refresh_token"].as_str().unwrap()).await.ok();
+    assert!(refreshed.body.get("id_token").is_none());
+}
+
+#[tokio::test]
+async fn userinfo_says_what_the_scopes_cover() {
+    let sandbox = TestSandbox::start().await;
+    let ask = |token: String| {
+        sandbox.send(
+            sandbox
+                .http
+                .get(sandbox.public("/v1/openid_connect/userinfo?minorversion=75"))
+                .bearer_auth(token),
+        )
+    };
+    let token = |answer: Answer| answer.body["access_token"].as_str().unwrap().to_owned();
+    let scope = "openid profile email phone address";
+    let all = ask(token(tokens_with(&sandbox, &[("scope", scope)]).await.ok())).await.ok();
+    for field in ["sub", "email", "givenName", "phoneNumber", "address"] {
+        assert!(!all.body[field].is_null(), "{field}");
+    }
+    let few = ask(token(tokens_with(&sandbox, &[("scope", "openid")]).await.ok())).await.ok();
+    assert_eq!(few.body.as_object().unwrap().len(), 1);
+    let none = ask(token(sandbox.tokens(A).await)).await;
+    assert_eq!((none.status.as_u16(), none.code()), (403, "3100"));
+    assert_eq!(ask("nonsense".into()).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_without_the_accounting_scope_opens_no_company() {
+    let sandbox = TestSandbox::start().await;
+    let tokens = tokens_with(&sandbox, &[("scope", "openid profile")]).await.ok();
+    let url = sandbox.public(&format!("/v3/company/{A}/preferences"));
+    let token = tokens.body["access_token"].as_str().unwrap();
+    let answer = sandbox.send(sandbox.http.get(url).bearer_auth(token)).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (403, "3100"));
+    let url = sandbox.authorize_url(&[("scope", "accounting"), ("auto", A)]);
+    let unknown = sandbox.send(sandbox.http.get(url)).await;
+    let target = unknown.headers["location"].to_str().unwrap();
+    assert_eq!(target, "http://localhost:9/callback?error=invalid_scope&state=state-1");
+}
+
+#[tokio::test]
+async fn pkce_is_taken_and_looked_at_only_if_so_set() {
+    let sandbox = TestSandbox::start().await;
+    let challenge = [
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ];
+    tokens_with(&sandbox, &challenge).await.ok();
+    sandbox.admin_post("/oauth", json!({ "verifyPkce": true })).await;
+    let refused = tokens_with(&sandbox, &challenge).await;
+    assert_eq!(refused.body["error"], "invalid_grant");
+
+    let url = sandbox.authorize_url(&[challenge[0], challenge[1], ("auto", A)]);
+    let answer = sandbox.send(sandbox.http.get(url)).await;
+    let target = reqwest::Url::parse(answer.headers["location"].to_str().unwrap()).unwrap();
+    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+    ];
+    sandbox.token_call(&form).await.ok();
+    let bad = [("code_challenge", "x"), ("code_challenge_method", "MD5")];
+    assert_eq!(sandbox.send(sandbox.http.get(sandbox.authorize_url(&bad))).await.status, 400);
+}
+
+#[tokio::test]
+async fn intuits_reconnect_link_leads_to_the_apps_page() {
+    let sandbox = TestSandbox::start().await;
+    let ask = |query: String| {
+        let url = sandbox.public(&format!("/app/connect/oauth2/request?{query}"));
+        sandbox.send(sandbox.http.get(url))
+    };
+    let link = format!("appId=sandbox-client&realmId={A}&mode=reconnect");
+    assert_eq!(ask(link.clone()).await.status, 404);
+    let url = "http://localhost:9/settings/quickbooks";
+    let app = json!({ "clientId": "sandbox-client", "reconnectUrl": url });
+    sandbox.admin_post("/apps", app).await;
+    let answer = ask(link).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["location"].to_str().unwrap()), (302, url));
+    for wrong in [
+        format!("appId=nobody&realmId={A}&mode=reconnect"),
+        "appId=sandbox-client&realmId=1&mode=reconnect".to_owned(),
+        format!("appId=sandbox-client&realmId={A}"),
+    ] {
+        assert_eq!(ask(wrong).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_a_company_is_answered_as_quickbooks_does() {
+    let app = TestSandbox::connected().await;
+    let path = format!("/companies/{A}");
+    let set = |status: &'static str| app.admin_post(&path, json!({ "status": status }));
+    let write = json!({ "Name": "Yard" });
+    for (status, http, code) in
+        [("adminLost", 401, "120"), ("locked", 403, "140"), ("underMaintenance", 503, "150")]
+    {
+        set(status).await;
+        for answer in [app.get("preferences").await, app.post("class", &write).await] {
+            assert_eq!((answer.status.as_u16(), answer.code()), (http, code), "{status}");
+            assert!(answer.body["Fault"]["type"].is_string());
+        }
+        // The tokens live on: what is wrong is the company.
+        app.refresh(&app.refresh).await.ok();
+    }
+    // An ended subscription can still be read.
+    set("subscriptionEnded").await;
+    app.query("select * from Employee").await.ok();
+    let refused = app.post("class", &write).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, "6190"));
+    set("active").await;
+    app.post("class", &write).await.ok();
 }
