@@ -1,12 +1,13 @@
 //! Runs a statement over a company's tables.
 
-use std::{cmp::Ordering, collections::HashSet};
+use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
 use super::{
     filter::{Filter, Literal, compare, filters, property, value_of},
-    parser::{Operator, Select, Statement, invalid},
+    parser::{Select, Statement, invalid},
+    plan::plan,
 };
 use crate::{
     entities::{
@@ -14,16 +15,29 @@ use crate::{
         schema::{Comparison, Property},
     },
     fault::Fault,
-    store::{Record, Scan, State},
+    store::{Record, State, Table},
 };
 
 /// The value of `QueryResponse`.
 pub(crate) fn run(state: &State, statement: &Statement) -> Result<Map<String, Value>, Fault> {
+    run_by(plan, state, statement).map(|(answer, _)| answer)
+}
+
+/// How the records to look at are chosen.
+pub(super) type Planner =
+    for<'a> fn(&'a Table, &[Filter], &Order, Option<usize>) -> super::plan::Plan<'a>;
+
+/// The same with another planner; also how many records it looked at.
+pub(super) fn run_by(
+    planner: Planner,
+    state: &State,
+    statement: &Statement,
+) -> Result<(Map<String, Value>, usize), Fault> {
     for (name, make) in
         [("CompanyInfo", company_info as fn(&State) -> _), ("Preferences", preferences)]
     {
         if statement.entity.eq_ignore_ascii_case(name) {
-            return Ok(answer(name, statement, vec![make(state)]));
+            return Ok((answer(name, statement, vec![make(state)]), 1));
         }
     }
     let Some(kind) = Kind::parse(&statement.entity) else {
@@ -38,19 +52,25 @@ pub(crate) fn run(state: &State, statement: &Statement) -> Result<Map<String, Va
         _ => None,
     };
 
-    let (candidates, sorted) = candidates(state, kind, &filters, &order);
-    let matching = candidates.filter(|record| filters.iter().all(|filter| filter.holds(record)));
-    if statement.select == Select::Count {
-        let mut out = Map::new();
-        out.insert("totalCount".into(), json!(matching.count()));
-        return Ok(out);
-    }
+    let counts = statement.select == Select::Count;
     let (skip, take) = (statement.start - 1, statement.max);
-    let page: Vec<&Record> = if sorted {
+    let wanted = (!counts).then(|| skip.saturating_add(take));
+    let table = state.table(kind);
+    let mut looked_at = 0;
+    let plan = planner(table, &filters, &order, wanted);
+    let rows = plan.rows.inspect(|_| looked_at += 1);
+    let matching = rows.filter(|record| filters.iter().all(|filter| filter.holds(record)));
+    if counts {
+        let count = if filters.is_empty() { table.len() } else { matching.count() };
+        let mut out = Map::new();
+        out.insert("totalCount".into(), json!(count));
+        return Ok((out, looked_at));
+    }
+    let page: Vec<&Record> = if plan.sorted {
         matching.skip(skip).take(take).collect()
     } else {
         let mut all: Vec<&Record> = matching.collect();
-        all.sort_by(|a, b| compare_records(&order, a, b));
+        sort(&mut all, &order);
         all.into_iter().skip(skip).take(take).collect()
     };
     let rows = page
@@ -63,7 +83,7 @@ pub(crate) fn run(state: &State, statement: &Statement) -> Result<Map<String, Va
             }
         })
         .collect();
-    Ok(page_answer(kind.name(), statement.start, rows))
+    Ok((page_answer(kind.name(), statement.start, rows), looked_at))
 }
 
 /// A page that is empty has no array and no positions at all.
@@ -88,7 +108,8 @@ fn answer(name: &str, statement: &Statement, rows: Vec<Map<String, Value>>) -> M
     page_answer(name, statement.start, rows)
 }
 
-type Order = Vec<(Property, Comparison, bool)>;
+/// Properties to sort by, how they compare, and whether they descend.
+pub(super) type Order = Vec<(Property, Comparison, bool)>;
 
 fn order(kind: Kind, statement: &Statement) -> Result<Order, Fault> {
     statement
@@ -107,68 +128,41 @@ fn order(kind: Kind, statement: &Statement) -> Result<Order, Fault> {
         .collect()
 }
 
-fn compare_records(order: &Order, a: &Record, b: &Record) -> Ordering {
-    for (property, comparison, descending) in order {
-        let (a, b) = (value_of(a, property, *comparison), value_of(b, property, *comparison));
-        let ordering = match (&a, &b) {
-            (Some(a), Some(b)) => compare(a, b).unwrap_or(Ordering::Equal),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        };
-        let ordering = if *descending { ordering.reverse() } else { ordering };
-        if ordering.is_ne() {
-            return ordering;
+/// Brings records into the order asked for.
+fn sort(records: &mut Vec<&Record>, order: &Order) {
+    let key = |record: &Record| -> Vec<Option<Literal>> {
+        order.iter().map(|(property, kind, _)| value_of(record, property, *kind)).collect()
+    };
+    let mut keyed: Vec<_> = records.drain(..).map(|record| (key(record), record)).collect();
+    keyed.sort_by(|(a, first), (b, second)| {
+        for ((a, b), (_, _, descending)) in a.iter().zip(b).zip(order) {
+            let ordering = match (a, b) {
+                (Some(a), Some(b)) => compare(a, b).unwrap_or(Ordering::Equal),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            };
+            let ordering = if *descending { ordering.reverse() } else { ordering };
+            if ordering.is_ne() {
+                return ordering;
+            }
         }
-    }
-    b.updated_seq.cmp(&a.updated_seq)
+        among_equals(order, first, second)
+    });
+    records.extend(keyed.into_iter().map(|(_, record)| record));
 }
 
-type Candidates<'a> = Box<dyn Iterator<Item = &'a Record> + 'a>;
-
-/// The records worth looking at, and whether they come in the order asked for.
-fn candidates<'a>(
-    state: &'a State,
-    kind: Kind,
-    filters: &[Filter],
-    order: &Order,
-) -> (Candidates<'a>, bool) {
-    let table = state.table(kind);
-    let ids = filters.iter().find_map(|filter| match filter.operator {
-        Operator::Equal | Operator::In if filter.property.path == ["Id"] => Some(&filter.literals),
-        _ => None,
-    });
-    if let Some(ids) = ids {
-        let unique: HashSet<&str> = ids
-            .iter()
-            .filter_map(|id| match id {
-                Literal::Id(id) => Some(id.as_str()),
-                _ => None,
-            })
-            .collect();
-        let found: Vec<&Record> = unique.into_iter().filter_map(|id| table.get(id)).collect();
-        return (Box::new(found.into_iter()), false);
-    }
-    let bounds = |index| {
-        let from = filters.iter().filter_map(|filter| filter.bound(index, true)).max();
-        let to = filters.iter().filter_map(|filter| filter.bound(index, false)).min();
-        (from, to)
+/// The order of records that the statement's order leaves open: most recently changed first; within
+/// one second of CreateTime or LastUpdatedTime as they came.
+fn among_equals(order: &Order, a: &Record, b: &Record) -> Ordering {
+    let changed = |record: &Record| (record.updated, record.updated_seq);
+    let [(property, _, descending)] = order.as_slice() else {
+        return changed(b).cmp(&changed(a));
     };
-    // Unsorted answers come most recently changed first.
-    let (index, descending, sorted) = match order.as_slice() {
-        [] => (Scan::Updated, true, true),
-        [(property, _, descending)] if property.path == ["MetaData", "CreateTime"] => {
-            (Scan::Created, *descending, true)
-        }
-        [(property, _, descending)] if property.path == ["MetaData", "LastUpdatedTime"] => {
-            (Scan::Updated, *descending, true)
-        }
-        _ => (Scan::Updated, true, false),
+    let ordering = match property.path.last().map(String::as_str) {
+        Some("CreateTime") => a.created_seq.cmp(&b.created_seq),
+        Some("LastUpdatedTime") => a.updated_seq.cmp(&b.updated_seq),
+        _ => return changed(b).cmp(&changed(a)),
     };
-    let (from, to) = bounds(index);
-    if from.is_none() && to.is_none() && bounds(Scan::Created) != (None, None) {
-        let (from, to) = bounds(Scan::Created);
-        return (table.scan(Scan::Created, from, to, false), false);
-    }
-    (table.scan(index, from, to, descending), sorted)
+    if *descending { ordering.reverse() } else { ordering }
 }
 
 /// The selected fields, with the Id and the marks that every entity carries.

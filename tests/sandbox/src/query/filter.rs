@@ -1,6 +1,9 @@
 //! The conditions of a statement, and how values compare.
 
-use std::{cmp::Ordering, collections::HashSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashSet},
+};
 
 use jiff::{
     Timestamp,
@@ -176,6 +179,44 @@ impl Filter {
         }
     }
 
+    /// The day that a condition on `TxnDate` bounds, from below or above.
+    pub(super) fn day_bound(&self, below: bool) -> Option<&str> {
+        match self.literals.first() {
+            Some(Literal::Text(day)) if self.property.path == ["TxnDate"] && self.bounds(below) => {
+                Some(day)
+            }
+            _ => None,
+        }
+    }
+
+    /// The reference field that this condition asks for, with the ids it leaves.
+    pub(super) fn references(&self) -> Option<(&str, Vec<&str>)> {
+        let (field, inner) = self.property.path.split_first()?;
+        let by_id = field.ends_with("Ref") && (inner.is_empty() || inner == ["value"]);
+        if !by_id || !matches!(self.operator, Operator::Equal | Operator::In) {
+            return None;
+        }
+        let ids: BTreeSet<&str> = self
+            .literals
+            .iter()
+            .filter_map(|literal| match literal {
+                Literal::Text(id) => Some(id.as_str()),
+                _ => None,
+            })
+            .collect();
+        Some((field, ids.into_iter().collect()))
+    }
+
+    /// Whether the condition is a bound from below or above.
+    fn bounds(&self, below: bool) -> bool {
+        match self.operator {
+            Operator::Greater | Operator::GreaterOrEqual => below,
+            Operator::Less | Operator::LessOrEqual => !below,
+            Operator::Equal => true,
+            _ => false,
+        }
+    }
+
     /// The instant that a MetaData condition bounds `index` by, from below or above.
     pub(super) fn bound(&self, index: Scan, below: bool) -> Option<Timestamp> {
         let name = match index {
@@ -185,14 +226,8 @@ impl Filter {
         if self.property.path.last().is_none_or(|last| last != name) {
             return None;
         }
-        let bounds = match self.operator {
-            Operator::Greater | Operator::GreaterOrEqual => below,
-            Operator::Less | Operator::LessOrEqual => !below,
-            Operator::Equal => true,
-            _ => false,
-        };
         match self.literals.first() {
-            Some(Literal::Instant(at)) if bounds => Some(*at),
+            Some(Literal::Instant(at)) if self.bounds(below) => Some(*at),
             _ => None,
         }
     }

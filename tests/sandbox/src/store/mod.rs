@@ -2,6 +2,7 @@
 
 mod change;
 mod company;
+mod days;
 mod profile;
 mod record;
 mod replay;
@@ -13,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use change::{Change, ChangeKind};
 pub(crate) use company::Company;
+pub(crate) use days::{Days, Span};
 pub(crate) use profile::Profile;
 pub(crate) use record::Record;
 pub(crate) use replay::{Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Twin};

@@ -1,4 +1,5 @@
-//! One kind's entities of one company, found by id, by creation and by last change.
+//! One kind's entities of one company, found by id, by creation, by last change, by the day of the
+//! transaction, and by what they refer to.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,8 +8,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Record;
-use crate::ids::EntityId;
+use super::{
+    Record,
+    days::{Days, Position},
+};
+use crate::{entities::schema::text_of, ids::EntityId};
 
 /// Which index to walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +21,15 @@ pub(crate) enum Scan {
     Updated,
 }
 
-/// A time and the order within it.
-type Position = (Timestamp, u64);
-
 /// See the module.
 #[derive(Clone, Default)]
 pub(crate) struct Table {
     records: HashMap<EntityId, Record>,
     created: BTreeMap<Position, EntityId>,
     updated: BTreeMap<Position, EntityId>,
+    days: Days,
+    /// What refers to an id, by reference field and id.
+    referring: HashMap<String, HashMap<String, Days>>,
     /// What was deleted, by when.
     graves: BTreeMap<Position, EntityId>,
 }
@@ -40,6 +44,10 @@ impl Table {
         self.remove(record.id.as_str());
         self.created.insert((record.created, record.created_seq), record.id.clone());
         self.updated.insert((record.updated, record.updated_seq), record.id.clone());
+        self.days.add(&record);
+        for (field, id) in references(&record) {
+            self.referring.entry(field.to_owned()).or_default().entry(id).or_default().add(&record);
+        }
         self.records.insert(record.id.clone(), record);
     }
 
@@ -47,6 +55,15 @@ impl Table {
         let record = self.records.remove(id)?;
         self.created.remove(&(record.created, record.created_seq));
         self.updated.remove(&(record.updated, record.updated_seq));
+        self.days.take(&record);
+        for (field, id) in references(&record) {
+            let Some(ids) = self.referring.get_mut(field) else { continue };
+            let Some(days) = ids.get_mut(&id) else { continue };
+            days.take(&record);
+            if days.is_empty() {
+                ids.remove(&id);
+            }
+        }
         Some(record)
     }
 
@@ -71,22 +88,51 @@ impl Table {
         to: Option<Timestamp>,
         descending: bool,
     ) -> Box<dyn Iterator<Item = &Record> + '_> {
-        let index = match index {
-            Scan::Created => &self.created,
-            Scan::Updated => &self.updated,
-        };
-        // An empty interval is legal in a query, but a panic of `BTreeMap::range`.
-        if from.zip(to).is_some_and(|(from, to)| from > to) {
-            return Box::new(std::iter::empty());
-        }
-        let lower = from.map_or(Bound::Unbounded, |at| Bound::Included((at, 0)));
-        let upper = to.map_or(Bound::Unbounded, |at| Bound::Included((at, u64::MAX)));
-        let ids = index.range((lower, upper)).map(|(_, id)| id);
+        let ids = self.between(index, from, to);
         if descending {
             Box::new(ids.rev().filter_map(|id| self.records.get(id)))
         } else {
             Box::new(ids.filter_map(|id| self.records.get(id)))
         }
+    }
+
+    /// How many entities an index has between two times (both included), but not beyond `most`.
+    pub(crate) fn count(
+        &self,
+        index: Scan,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        most: usize,
+    ) -> usize {
+        self.between(index, from, to).take(most).count()
+    }
+
+    fn between(
+        &self,
+        index: Scan,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> impl DoubleEndedIterator<Item = &EntityId> {
+        let index = match index {
+            Scan::Created => &self.created,
+            Scan::Updated => &self.updated,
+        };
+        let lower = from.map_or(Bound::Unbounded, |at| Bound::Included((at, 0)));
+        let upper = to.map_or(Bound::Unbounded, |at| Bound::Included((at, u64::MAX)));
+        // An empty interval is legal in a query, but a panic of `BTreeMap::range`.
+        let legal = from.zip(to).is_none_or(|(from, to)| from <= to);
+        let range = legal.then(|| index.range((lower, upper)));
+        range.into_iter().flatten().map(|(_, id)| id)
+    }
+
+    /// All, by day.
+    pub(crate) fn days(&self) -> &Days {
+        &self.days
+    }
+
+    /// What refers in `field` to `id` (lower case), by day.
+    pub(crate) fn referring(&self, field: &str, id: &str) -> Option<&Days> {
+        self.referring.get(field)?.get(id)
     }
 
     /// All, oldest first.
@@ -97,4 +143,17 @@ impl Table {
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }
+}
+
+/// The reference fields of an entity with the ids in them, as a query compares them. Those inside of
+/// lines are left out: a query cannot name them.
+fn references(record: &Record) -> impl Iterator<Item = (&str, String)> {
+    record.fields.iter().filter_map(|(field, value)| {
+        if !field.ends_with("Ref") {
+            return None;
+        }
+        // A seed may hold a bare id.
+        let id = value.as_object().map_or(Some(value), |reference| reference.get("value"))?;
+        Some((field.as_str(), text_of(id)?.to_lowercase()))
+    })
 }
