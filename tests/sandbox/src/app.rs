@@ -21,6 +21,7 @@ use crate::{
     limits::Limits,
     meter::Meter,
     oauth::Oauth,
+    rest::BatchPolicy,
     seed,
     setting::Setting,
     store::{Company, ReplayPolicy, State},
@@ -36,6 +37,7 @@ pub(crate) struct App {
     pub(crate) chance: Arc<Chance>,
     pub(crate) unknown_fields: Setting<UnknownFields>,
     pub(crate) replay: Setting<ReplayPolicy>,
+    pub(crate) batch: Setting<BatchPolicy>,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) limits: Setting<Limits>,
     pub(crate) meter: Meter,
@@ -67,6 +69,7 @@ impl App {
             chance,
             unknown_fields: Setting::default(),
             replay: Setting::default(),
+            batch: Setting::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             counters: Counters::default(),
@@ -82,6 +85,7 @@ impl App {
         self.chance.reseed(self.config.seed);
         self.unknown_fields.set(UnknownFields::default());
         self.replay.set(ReplayPolicy::default());
+        self.batch.set(BatchPolicy::default());
         self.limits.set(Limits::scaled(self.config.limits_scale));
         self.meter.reset();
         self.latency.set(self.config.latency.clone());

@@ -1,6 +1,7 @@
 //! The admin API: what a test, a script or the page for people does to the sandbox. No authorization;
 //! loopback only.
 
+mod batch;
 mod clock;
 mod companies;
 mod counters;
@@ -71,6 +72,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(index))
         .route("/reset", post(reset))
+        .merge(batch::routes())
         .merge(clock::routes())
         .merge(companies::routes())
         .merge(counters::routes())
@@ -88,7 +90,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 async fn index() -> &'static str {
     "QuickBooks sandbox, admin API. See the README for /clock, /faults, /requests, /counters, \
-     /companies, /oauth, /tokens, /limits, /meter, /latency, /replay, /webhooks, /reset.\n"
+     /companies, /oauth, /tokens, /limits, /meter, /latency, /replay, /batch, /webhooks, /reset.\n"
 }
 
 async fn reset(State(app): Shared) -> Answer {

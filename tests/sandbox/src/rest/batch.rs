@@ -7,6 +7,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -28,9 +29,19 @@ const MAX_ITEMS: usize = 30;
 /// Objects in one answer (API reference).
 const MAX_OBJECTS: usize = 1000;
 
+/// How the unknown parts of the real service are played.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// Whether an item may lack `bId` and `operation`. Intuit's page requires both; a test of
+    /// node-quickbooks against the real service leaves both out and expects the entities created.
+    bare_items: bool,
+}
+
 /// One item, read.
 pub(super) struct Item {
-    b_id: String,
+    /// `None` only where bare items are taken.
+    b_id: Option<String>,
     /// As JSON, for the faults that look at items.
     json: String,
     /// What it asks for; an item that cannot be read gets a fault of its own.
@@ -40,7 +51,7 @@ pub(super) struct Item {
 /// Reads the body. A fault here refuses the whole request, and nothing is done: a body that is no
 /// batch, an item that is no object, and a `bId` that is missing or there twice, since no answer could
 /// be told from another. What is wrong within an item is that item's fault alone.
-pub(super) fn read(body: &[u8]) -> Result<Vec<Item>, Fault> {
+pub(super) fn read(body: &[u8], policy: Policy) -> Result<Vec<Item>, Fault> {
     let mut body = target::object(body)?;
     let items = match body.remove("BatchItemRequest") {
         Some(Value::Array(items)) if !items.is_empty() => items,
@@ -62,29 +73,32 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Item>, Fault> {
             let Value::Object(mut item) = item else {
                 return Err(Fault::bad_property("BatchItemRequest"));
             };
-            let b_id = b_id(item.remove("bId"))?;
-            if !known.insert(b_id.clone()) {
+            let b_id = b_id(item.remove("bId"), policy)?;
+            if let Some(b_id) = &b_id
+                && !known.insert(b_id.clone())
+            {
                 return Err(Fault::conflict(
                     "bId",
                     format!("Conflicting elements found in the request: bId {b_id} is there twice"),
                 ));
             }
-            Ok(Item { b_id, json, target: asked(item) })
+            Ok(Item { b_id, json, target: asked(item, policy) })
         })
         .collect()
 }
 
-fn b_id(value: Option<Value>) -> Result<String, Fault> {
+fn b_id(value: Option<Value>, policy: Policy) -> Result<Option<String>, Fault> {
     match value {
-        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
-        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text)),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        None | Some(Value::Null | Value::String(_)) if policy.bare_items => Ok(None),
         None | Some(Value::Null | Value::String(_)) => Err(Fault::missing("bId")),
         Some(_) => Err(Fault::bad_property("bId")),
     }
 }
 
 /// What one item asks for: a write, a query or change data capture, and only one of them.
-fn asked(mut item: Map<String, Value>) -> Result<Target, Fault> {
+fn asked(mut item: Map<String, Value>, policy: Policy) -> Result<Target, Fault> {
     let operation = text(item.remove("operation"), "operation")?;
     let options = text(item.remove("optionsData"), "optionsData")?;
     let mut parts = item.into_iter().filter(|(_, value)| !value.is_null());
@@ -109,8 +123,11 @@ fn asked(mut item: Map<String, Value>) -> Result<Target, Fault> {
         (_, value) => {
             let kind = Kind::parse(&name).ok_or_else(|| Fault::bad_object_name(&name))?;
             let Value::Object(body) = value else { return Err(Fault::bad_property(&name)) };
-            let operation = operation.ok_or_else(|| Fault::missing("operation"))?;
-            let operation = target::operation(&operation, options.as_deref())?;
+            let operation = match operation {
+                Some(name) => target::operation(&name, options.as_deref())?,
+                None if policy.bare_items => target::usual_operation(&body),
+                None => return Err(Fault::missing("operation")),
+            };
             Ok(Target::Write(kind, operation, body))
         }
     }
@@ -129,7 +146,7 @@ fn text(value: Option<Value>, field: &str) -> Result<Option<String>, Fault> {
 struct Ahead {
     /// Its place in the request, and so in the answer.
     place: usize,
-    b_id: String,
+    b_id: Option<String>,
     target: Result<Target, Fault>,
     turn: Turn,
     plan: Plan,
@@ -167,9 +184,12 @@ impl Batch {
                 // In the order of the request, so that a fault's `skip` counts what its reader sees.
                 let plan = app.faults.plan(&Subject { batch_item: Some(&json), ..*call });
                 let turn = match (&target, request_id) {
-                    (Ok(target), Some(id)) if target.is_write() => {
-                        Turn::arrive(app, company, format!("{id}{b_id}"), policy)
-                    }
+                    (Ok(target), Some(id)) if target.is_write() => Turn::arrive(
+                        app,
+                        company,
+                        format!("{id}{}", b_id.as_deref().unwrap_or("")),
+                        policy,
+                    ),
                     _ => Turn::Free,
                 };
                 Ahead { place, b_id, target, turn, plan, share: app.latency.batch_item() }
@@ -214,7 +234,7 @@ impl Batch {
 
 /// The answers in the order of the request. Rows that would be too many for one answer are replaced by
 /// a fault. Whether the real service does so or cuts the rows off is not known; a fault tells.
-fn written(answers: Vec<(String, Value)>, now: Timestamp, zone: &TimeZone) -> Value {
+fn written(answers: Vec<(Option<String>, Value)>, now: Timestamp, zone: &TimeZone) -> Value {
     let mut room = MAX_OBJECTS;
     for (_, answer) in &answers {
         if rows(answer).is_none() {
@@ -261,12 +281,14 @@ fn rows(answer: &Value) -> Option<usize> {
 
 /// An answer as it stands in a batch: with its `bId`, without a time of its own, and change data
 /// capture without the list around its one response (the form that Intuit's Java SDK reads).
-fn in_batch(b_id: String, answer: Value) -> Value {
+fn in_batch(b_id: Option<String>, answer: Value) -> Value {
     let Value::Object(mut answer) = answer else { return answer };
     answer.remove("time");
     if let Some(Value::Array(mut responses)) = answer.remove("CDCResponse") {
         answer.insert("CDCResponse".into(), responses.pop().unwrap_or_else(|| json!({})));
     }
-    answer.insert("bId".into(), Value::String(b_id));
+    if let Some(b_id) = b_id {
+        answer.insert("bId".into(), Value::String(b_id));
+    }
     Value::Object(answer)
 }

@@ -18,6 +18,7 @@ use axum::{
     routing::any,
 };
 
+pub(crate) use batch::Policy as BatchPolicy;
 use batch::{Batch, Item};
 use target::{Parameters, Target};
 use turn::Turn;
@@ -128,7 +129,7 @@ async fn answer(app: &App, call: &Call, note: &mut Note) -> Result<Response, Fau
     note.fault = plan.fault;
 
     // What.
-    let asked = read(call, note)?;
+    let asked = read(app, call, note)?;
     if let Some(fault) = call.parameters.request_id.as_deref().and_then(turn::too_long) {
         return Err(fault);
     }
@@ -140,11 +141,11 @@ async fn answer(app: &App, call: &Call, note: &mut Note) -> Result<Response, Fau
 }
 
 /// Reads what is asked for, and tells the journal.
-fn read(call: &Call, note: &mut Note) -> Result<Asked, Fault> {
+fn read(app: &App, call: &Call, note: &mut Note) -> Result<Asked, Fault> {
     if target::is_batch(&call.method, &call.rest) {
         (note.entity, note.operation) = ("Batch".into(), "batch".into());
         target::json_content(&call.headers)?;
-        let items = batch::read(&call.body)?;
+        let items = batch::read(&call.body, app.batch.get())?;
         note.metered = Some(Metered::Batch { items: items.len() });
         return Ok(Asked::Batch(items));
     }

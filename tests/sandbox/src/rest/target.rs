@@ -163,16 +163,24 @@ fn write(
     let body = object(body)?;
     let operation = match parameters.operation.as_deref() {
         Some(name) => operation(name, None)?,
-        None if body.get("Id").is_some_and(|id| !id.is_null()) => Operation::Update,
-        None => Operation::Create,
+        None => usual_operation(&body),
     };
     Ok(Target::Write(kind, operation, body))
 }
 
-/// Refuses a body that does not say it is JSON.
+/// The operation of a body that names none: an update if it has an Id.
+pub(super) fn usual_operation(body: &Map<String, Value>) -> Operation {
+    // Public clients send an empty text for what they do not know.
+    let none = |id: &Value| id.is_null() || id.as_str() == Some("");
+    if body.get("Id").is_none_or(none) { Operation::Create } else { Operation::Update }
+}
+
+/// Refuses a body that says it is something other than JSON; one that says nothing is taken.
 pub(super) fn json_content(headers: &HeaderMap) -> Result<(), Fault> {
-    let content = content_type(headers);
-    if content == "application/json" { Ok(()) } else { Err(bad_content_type(&content)) }
+    match content_type(headers).as_str() {
+        "" | "application/json" => Ok(()),
+        other => Err(bad_content_type(other)),
+    }
 }
 
 /// The operation by its name in a URL or an item of a batch, with the item's `optionsData`.

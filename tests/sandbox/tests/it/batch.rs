@@ -389,3 +389,48 @@ async fn a_batch_is_one_call_and_a_read_for_the_meter() {
     assert_eq!(counters["readsMetered"], 1);
     assert_eq!(counters["rest"]["Batch"]["batch"], 1);
 }
+
+#[tokio::test]
+async fn a_batch_that_takes_too_long_keeps_what_it_committed() {
+    let app = TestSandbox::connected().await;
+    app.admin_post("/latency", json!({ "batchItemMs": 100, "jitter": 0, "timeoutMs": 250 })).await;
+    let all: Vec<Value> = (1..=4).map(|i| create(&i.to_string(), json!({ "Hours": i }))).collect();
+    let answer = app.post("batch?requestid=l", &batch(&all)).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (504, "stream timeout"));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(app.stored("TimeActivity").await.len(), 2);
+    app.admin_post("/latency", json!({ "batchItemMs": 0 })).await;
+    items(&app, "batch?requestid=l", &all).await;
+    assert_eq!(hours(&app).await, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_batch_takes_its_time_item_by_item() {
+    let app = TestSandbox::connected().await;
+    app.admin_post("/latency", json!({ "singleMs": 0, "batchItemMs": 60, "jitter": 0 })).await;
+    let all: Vec<Value> = (0..5).map(|i| create(&i.to_string(), json!({}))).collect();
+    let started = Instant::now();
+    items(&app, "batch", &all).await;
+    let taken = started.elapsed();
+    assert!(taken >= Duration::from_millis(300), "{taken:?}");
+}
+
+#[tokio::test]
+async fn bare_items_are_taken_where_the_switch_says_so() {
+    let app = TestSandbox::connected().await;
+    let bare = |hours: i64| json!({ "TimeActivity": activity(json!({ "Hours": hours })) });
+    assert_eq!(app.post("batch", &batch(&[bare(1)])).await.code(), "2020");
+    app.admin_post("/batch", json!({ "bareItems": true })).await;
+    let answer = app.post("batch", &batch(&[bare(1), bare(2)])).await.ok();
+    let items = answer.body["BatchItemResponse"].as_array().unwrap().clone();
+    assert_eq!(items[0]["TimeActivity"]["Hours"], 1);
+    assert_eq!(items[1]["TimeActivity"]["Hours"], 2);
+    assert!(items[0].get("bId").is_none());
+    let one = &items[0]["TimeActivity"];
+    let update = json!({ "bId": "u", "TimeActivity": { "Id": one["Id"], "SyncToken": "0",
+        "sparse": true, "Hours": 9 } });
+    app.post("batch", &batch(&[update])).await.ok();
+    assert_eq!(hours(&app).await, [2, 9]);
+    app.admin_post("/reset", json!({})).await;
+    assert_eq!(app.admin_get("/batch").await, json!({ "bareItems": false }));
+}
