@@ -27,6 +27,10 @@ pub(crate) enum Operation {
     Create,
     Update,
     Delete,
+    /// The body holds Id and SyncToken.
+    Void,
+    /// By e-mail. The body holds Id and perhaps `BillEmail.Address`; no SyncToken is needed.
+    Send,
 }
 
 impl Operation {
@@ -35,6 +39,8 @@ impl Operation {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Void => "void",
+            Self::Send => "send",
         }
     }
 }
@@ -60,6 +66,8 @@ pub(crate) struct Circumstances {
     /// The sandbox's present.
     pub(crate) now: Timestamp,
     pub(crate) unknown_fields: UnknownFields,
+    /// `include=allowduplicatedocnum`: a DocNumber may be used twice.
+    pub(crate) duplicate_numbers: bool,
 }
 
 /// Carries out one write and answers the entity as it is now.
@@ -71,7 +79,7 @@ pub(crate) fn write(
     circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
     state.profile.status.takes_writes()?;
-    let Circumstances { now, unknown_fields } = circumstances;
+    let Circumstances { now, unknown_fields, .. } = circumstances;
     let body = schema::read_body(kind.name(), body, unknown_fields)?;
     match operation {
         Operation::Create => {
@@ -94,6 +102,11 @@ pub(crate) fn write(
             state.remove(kind, record.id.as_str(), now);
             Ok(deleted(&record))
         }
+        Operation::Void | Operation::Send => Err(Fault::unsupported_operation(format!(
+            "Operation {} is not supported for the entity {}.",
+            operation.name(),
+            kind.name()
+        ))),
     }
 }
 

@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     cdc::CdcRequest,
-    target::{self, Target},
+    target::{self, Options, Target, Write},
     turn::Turn,
 };
 use crate::{
     app::App,
-    entities::Kind,
+    entities::{Kind, Operation},
     fault::{Fault, wire_instant},
     faults::{Plan, Subject},
     latency,
@@ -123,12 +123,20 @@ fn asked(mut item: Map<String, Value>, policy: Policy) -> Result<Target, Fault> 
         (_, value) => {
             let kind = Kind::parse(&name).ok_or_else(|| Fault::bad_object_name(&name))?;
             let Value::Object(body) = value else { return Err(Fault::bad_property(&name)) };
-            let operation = match operation {
-                Some(name) => target::operation(&name, options.as_deref())?,
+            let options = Options::read(options.as_deref());
+            let operation = match operation.as_deref() {
+                Some("create") => Operation::Create,
+                Some("delete") => Operation::Delete,
+                Some("void") => Operation::Void,
+                Some("update") if options.void => Operation::Void,
+                Some("update") => Operation::Update,
+                Some("send") => Operation::Send,
+                Some(other) => return Err(target::unsupported(other)),
                 None if policy.bare_items => target::usual_operation(&body),
                 None => return Err(Fault::missing("operation")),
             };
-            Ok(Target::Write(kind, operation, body))
+            let duplicate_numbers = options.duplicate_numbers;
+            Ok(Target::Write(Write { kind, operation, body, duplicate_numbers }))
         }
     }
 }

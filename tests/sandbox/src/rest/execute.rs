@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{cdc, target::Target};
+use super::{
+    cdc,
+    target::{Target, Write},
+};
 use crate::{
     entities::{self, Circumstances, Kind},
     fault::{Fault, wire_instant},
@@ -24,8 +27,9 @@ pub(super) fn execute(
             ("CDCResponse", json!([cdc::run(state, request, circumstances.now)?]))
         }
         Target::Read(kind, id) => (kind.name(), read(state, *kind, id)?.into()),
-        Target::Write(kind, operation, body) => {
-            (kind.name(), entities::write(state, *kind, *operation, body, circumstances)?.into())
+        Target::Write(Write { kind, operation, body, .. }) => {
+            let entity = entities::write(state, *kind, *operation, body, circumstances)?;
+            (kind.name(), entity.into())
         }
     };
     Ok(json!({ name: value, "time": wire_instant(circumstances.now, &state.zone) }))

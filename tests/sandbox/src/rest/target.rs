@@ -1,7 +1,7 @@
 //! What a REST request asks for, read from method, path, query and body.
 
 use axum::http::{HeaderMap, Method, header};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::cdc::CdcRequest;
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Parameters {
     pub(super) request_id: Option<String>,
     operation: Option<String>,
+    include: Option<String>,
+    send_to: Option<String>,
     query: Option<String>,
     entities: Option<String>,
     changed_since: Option<String>,
@@ -24,6 +26,8 @@ impl Parameters {
         let mut parameters = Self {
             request_id: None,
             operation: None,
+            include: None,
+            send_to: None,
             query: None,
             entities: None,
             changed_since: None,
@@ -32,6 +36,8 @@ impl Parameters {
             let slot = match name.to_ascii_lowercase().as_str() {
                 "requestid" => &mut parameters.request_id,
                 "operation" => &mut parameters.operation,
+                "include" => &mut parameters.include,
+                "sendto" => &mut parameters.send_to,
                 "query" => &mut parameters.query,
                 "entities" => &mut parameters.entities,
                 "changedsince" => &mut parameters.changed_since,
@@ -52,7 +58,17 @@ pub(super) enum Target {
     Query(String),
     Cdc(CdcRequest),
     Read(Kind, String),
-    Write(Kind, Operation, Map<String, Value>),
+    Write(Write),
+}
+
+/// A change of one entity.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) kind: Kind,
+    pub(super) operation: Operation,
+    pub(super) body: Map<String, Value>,
+    /// Whether a DocNumber may be used twice.
+    pub(super) duplicate_numbers: bool,
 }
 
 impl Target {
@@ -88,6 +104,12 @@ impl Target {
                 Some(kind) => write(kind, parameters, headers, body),
                 None => Err(unsupported(&first)),
             },
+            (&Method::POST, _, 3) if parts[2].eq_ignore_ascii_case("send") => {
+                match Kind::parse(&first) {
+                    Some(kind) => Ok(send(kind, parts[1], parameters)),
+                    None => Err(unsupported(&first)),
+                }
+            }
             _ => Err(unsupported(&first)),
         }
     }
@@ -100,7 +122,7 @@ impl Target {
             Self::Query(statement) => (queried(statement), "query"),
             Self::Cdc(_) => ("CDC", "cdc"),
             Self::Read(kind, _) => (kind.name(), "read"),
-            Self::Write(kind, operation, _) => (kind.name(), operation.name()),
+            Self::Write(write) => (write.kind.name(), write.operation.name()),
         }
     }
 
@@ -126,7 +148,7 @@ fn queried(statement: &str) -> &'static str {
     Kind::parse(entity).map_or("unknown", Kind::name)
 }
 
-fn unsupported(what: &str) -> Fault {
+pub(super) fn unsupported(what: &str) -> Fault {
     Fault::unsupported_operation(format!("Operation {what} is not supported."))
 }
 
@@ -153,6 +175,16 @@ fn statement(headers: &HeaderMap, body: &[u8]) -> Result<String, Fault> {
     String::from_utf8(body.to_vec()).map_err(|_| Fault::bad_property("Invalid UTF-8 byte"))
 }
 
+/// Sending has no body: who gets it stands in the URL.
+fn send(kind: Kind, id: &str, parameters: &Parameters) -> Target {
+    let mut body = Map::new();
+    body.insert("Id".into(), json!(id));
+    if let Some(to) = &parameters.send_to {
+        body.insert("BillEmail".into(), json!({ "Address": to }));
+    }
+    Target::Write(Write { kind, operation: Operation::Send, body, duplicate_numbers: false })
+}
+
 fn write(
     kind: Kind,
     parameters: &Parameters,
@@ -161,11 +193,41 @@ fn write(
 ) -> Result<Target, Fault> {
     json_content(headers)?;
     let body = object(body)?;
+    let options = Options::read(parameters.include.as_deref());
     let operation = match parameters.operation.as_deref() {
-        Some(name) => operation(name, None)?,
+        Some("create") => Operation::Create,
+        Some("delete") => Operation::Delete,
+        Some("void") => Operation::Void,
+        // Payments and sales receipts are voided so (PHP SDK, CoreConstants).
+        Some("update") | None if options.void => Operation::Void,
+        Some("update") => Operation::Update,
+        Some(other) => return Err(unsupported(other)),
         None => usual_operation(&body),
     };
-    Ok(Target::Write(kind, operation, body))
+    let duplicate_numbers = options.duplicate_numbers;
+    Ok(Target::Write(Write { kind, operation, body, duplicate_numbers }))
+}
+
+/// What a URL's `include` or an item's `optionsData` asks for. Words that concern the answer only,
+/// and unknown ones, are passed over.
+#[derive(Clone, Copy)]
+pub(super) struct Options {
+    pub(super) void: bool,
+    pub(super) duplicate_numbers: bool,
+}
+
+impl Options {
+    /// Reads a list of words with commas between them.
+    pub(super) fn read(words: Option<&str>) -> Self {
+        let has = |wanted: &str| {
+            words.unwrap_or("").split(',').any(|word| word.trim().eq_ignore_ascii_case(wanted))
+        };
+        Self {
+            void: has("void"),
+            // In a URL it is the short word, in a batch the long one (PHP SDK, Batch.php).
+            duplicate_numbers: has("allowduplicatedocnum") || has("allowduplicatedocnumber"),
+        }
+    }
 }
 
 /// The operation of a body that names none: an update if it has an Id.
@@ -180,19 +242,6 @@ pub(super) fn json_content(headers: &HeaderMap) -> Result<(), Fault> {
     match content_type(headers).as_str() {
         "" | "application/json" => Ok(()),
         other => Err(bad_content_type(other)),
-    }
-}
-
-/// The operation by its name in a URL or an item of a batch, with the item's `optionsData`.
-pub(super) fn operation(name: &str, options: Option<&str>) -> Result<Operation, Fault> {
-    if let Some(options) = options {
-        return Err(unsupported(options));
-    }
-    match name {
-        "create" => Ok(Operation::Create),
-        "update" => Ok(Operation::Update),
-        "delete" => Ok(Operation::Delete),
-        other => Err(unsupported(other)),
     }
 }
 

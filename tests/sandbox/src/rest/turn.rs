@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::sync::futures::OwnedNotified;
 
-use super::{execute, target::Target};
+use super::{
+    execute,
+    target::{Target, Write},
+};
 use crate::{
     app::App,
     entities::Circumstances,
@@ -120,7 +123,10 @@ impl Turn {
         if let Self::Refused(fault) = self {
             return Done { answer: written(Err(fault), &state), replayed: false };
         }
-        let circumstances = Circumstances { now, unknown_fields: app.unknown_fields.get() };
+        let duplicate_numbers =
+            matches!(target, Target::Write(Write { duplicate_numbers: true, .. }));
+        let circumstances =
+            Circumstances { now, unknown_fields: app.unknown_fields.get(), duplicate_numbers };
         let result = execute::execute(&mut state, target, circumstances);
         let answer = written(result, &state);
         match self {

@@ -124,7 +124,7 @@ async fn an_item_that_cannot_be_read_gets_a_fault_of_its_own() {
             json!({ "bId": "query", "Query": 5 }),
             json!({ "bId": "bad query", "Query": "select from where" }),
             json!({ "bId": "report", "ReportQuery": {} }),
-            json!({ "bId": "options", "operation": "update", "optionsData": "nonsense",
+            json!({ "bId": "options", "operation": "update", "optionsData": "void",
                 "TimeActivity": {} }),
             json!({ "bId": "cdc", "CDCQuery": { "Entities": "Item" } }),
             json!({ "bId": "good", "operation": "create", "TimeActivity": activity(json!({})) }),
