@@ -178,6 +178,30 @@ impl Fault {
         Self::bad_reference(field, INACTIVE)
     }
 
+    /// 620: a transaction that cannot be linked: void, another customer's, or used up.
+    pub(crate) fn not_linkable(field: &str, kind: &str, id: &str) -> Self {
+        Self::validation(
+            "620",
+            "TxnID Cannot Be Linked",
+            format!("TxnID Cannot Be Linked : {kind} {id} can't be linked to this transaction."),
+        )
+        .at(field)
+    }
+
+    /// 6140: the DocNumber is taken.
+    pub(crate) fn duplicate_number(number: &str, kind: &str, owner: &str) -> Self {
+        Self::validation(
+            "6140",
+            "Duplicate Document Number Error",
+            format!(
+                "Duplicate Document Number Error : You must specify a different number. This \
+                 number has already been used. DocNumber={number} is assigned to \
+                 TxnType={kind} with TxnId={owner}"
+            ),
+        )
+        .at("DocNumber")
+    }
+
     /// 5030: the company's plan or preferences lack the feature.
     pub(crate) fn feature(field: &str, what: &str) -> Self {
         Self::validation("5030", "Feature Not Supported Error", what).at(field)

@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    entities::Kind,
+    entities::{Kind, settle},
     ids::{EntityId, Realm},
     store::{Profile, Record, State},
 };
 
 const COMPANY_A: &str = include_str!("../seed/company-a.json");
 const COMPANY_B: &str = include_str!("../seed/company-b.json");
+/// The accounts, terms and tax codes that every company starts with.
+const LISTS: &str = include_str!("../seed/lists.json");
 
 /// The seeded companies, A first.
 pub(crate) fn load() -> Result<Vec<State>, String> {
@@ -29,9 +31,10 @@ pub(crate) fn demo(realm: Realm, name: String) -> Result<State, String> {
     Ok(state)
 }
 
-/// A new company with nothing in it but the two items that every company has.
+/// A new company with nothing in it but the lists and the two items that every company has.
 pub(crate) fn empty(profile: Profile) -> Result<State, String> {
     let mut state = State::new(profile)?;
+    put_all(&mut state, &object(LISTS)?)?;
     for (id, name) in [("1", "Services"), ("2", "Hours")] {
         let fields = json!({
             "Name": name,
@@ -51,19 +54,30 @@ pub(crate) fn empty(profile: Profile) -> Result<State, String> {
 }
 
 fn read(text: &str) -> Result<State, String> {
-    let file: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let file = object(text)?;
     let profile = file.get("company").cloned().ok_or("no company")?;
     let profile: Profile = serde_json::from_value(profile).map_err(|error| error.to_string())?;
     let mut state = State::new(profile)?;
+    put_all(&mut state, &object(LISTS)?)?;
+    put_all(&mut state, &file)?;
+    Ok(state)
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// Stores the entities of a file: by kind, a list of them.
+fn put_all(state: &mut State, file: &Map<String, Value>) -> Result<(), String> {
     for kind in Kind::ALL {
         let entities = file.get(kind.name()).and_then(Value::as_array);
         for entity in entities.into_iter().flatten() {
             let entity = entity.as_object().ok_or("an entity is not an object")?;
-            put_raw(&mut state, kind, entity.clone(), Timestamp::now())
+            put_raw(state, kind, entity.clone(), Timestamp::now())
                 .map_err(|problem| format!("{}: {problem}", kind.name()))?;
         }
     }
-    Ok(state)
+    Ok(())
 }
 
 /// Stores an entity without any check of its content. Fields are laid over those stored; null takes
@@ -104,6 +118,7 @@ pub(crate) fn put_raw(
     fields.extend(entity);
     fields.retain(|_, value| !value.is_null());
 
+    let before = state.table(kind).get(id.as_str()).map(|old| old.fields.clone());
     let mut record = state.put(kind, id, fields, now);
     if token.is_some() || created.is_some() || updated.is_some() {
         record.sync_token = token.unwrap_or(record.sync_token);
@@ -111,6 +126,7 @@ pub(crate) fn put_raw(
         record.updated = updated.unwrap_or(record.updated).max(record.created);
         state.put_record(kind, record.clone());
     }
+    settle(state, kind, before.as_ref(), Some(&record.fields), now);
     Ok(record)
 }
 
@@ -126,6 +142,21 @@ mod tests {
                 for record in state.table(kind).iter() {
                     schema::read_body(kind.name(), &record.fields, UnknownFields::Refuse)
                         .unwrap_or_else(|fault| panic!("{} {}: {fault:?}", kind.name(), record.id));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_linked_in_a_seed_needs_no_settling() {
+        for state in load().unwrap() {
+            for kind in [Kind::Estimate, Kind::Invoice, Kind::Payment] {
+                for record in state.table(kind).iter() {
+                    assert!(record.updated < Timestamp::now(), "{} {}", kind.name(), record.id);
+                    let mut trial = state.clone();
+                    trial.forget_changes();
+                    settle(&mut trial, kind, None, Some(&record.fields), Timestamp::now());
+                    assert!(!trial.is_changed(), "{} {}", kind.name(), record.id);
                 }
             }
         }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Problem, Shared, bad, find, missing, read};
 use crate::{
     app::App,
-    entities::{Kind, rename_descendants},
+    entities::{self, Kind, rename_descendants},
     ids::{EntityId, Realm},
     seed,
     store::{Company, Profile},
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/companies", get(list_companies).post(add_company))
         .route("/companies/{realm}", get(company).post(change_company))
         .route("/companies/{realm}/disconnect", post(disconnect))
-        .route("/companies/{realm}/{entity}", get(entities).post(upsert))
+        .route("/companies/{realm}/{entity}", get(list_entities).post(upsert))
         .route("/companies/{realm}/{entity}/{id}", delete(remove))
 }
 
@@ -115,7 +115,10 @@ fn kind_of(entity: &str) -> Result<Kind, Problem> {
     Kind::parse(entity).ok_or_else(|| missing(&format!("entity {entity}")))
 }
 
-async fn entities(State(app): Shared, Path((realm, entity)): Path<(String, String)>) -> Answer {
+async fn list_entities(
+    State(app): Shared,
+    Path((realm, entity)): Path<(String, String)>,
+) -> Answer {
     let (company, kind) = (find(&app, &realm)?, kind_of(&entity)?);
     let state = company.state();
     let rows: Vec<_> = state.table(kind).iter().map(|record| state.wire(kind, record)).collect();
@@ -154,7 +157,7 @@ async fn remove(
 ) -> Answer {
     let (company, kind) = (find(&app, &realm)?, kind_of(&entity)?);
     let id = EntityId::from(id);
-    match company.state().remove(kind, id.as_str(), app.now()) {
+    match entities::remove(&mut company.state(), kind, id.as_str(), app.now()) {
         Some(_) => Ok(StatusCode::NO_CONTENT.into_response()),
         None => Err(missing(&format!("{} {id}", kind.name()))),
     }

@@ -12,10 +12,17 @@ pub(crate) enum Kind {
     Item,
     Class,
     Department,
+    Account,
+    Term,
+    TaxCode,
+    Estimate,
+    Invoice,
+    Payment,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    /// Lists before the transactions that point into them, so that a seed can be read in this order.
+    pub(crate) const ALL: [Self; 13] = [
         Self::TimeActivity,
         Self::Employee,
         Self::Vendor,
@@ -23,6 +30,12 @@ impl Kind {
         Self::Item,
         Self::Class,
         Self::Department,
+        Self::Account,
+        Self::Term,
+        Self::TaxCode,
+        Self::Estimate,
+        Self::Invoice,
+        Self::Payment,
     ];
 
     /// QuickBooks' name of it, as in bodies and queries.
@@ -35,6 +48,12 @@ impl Kind {
             Self::Item => "Item",
             Self::Class => "Class",
             Self::Department => "Department",
+            Self::Account => "Account",
+            Self::Term => "Term",
+            Self::TaxCode => "TaxCode",
+            Self::Estimate => "Estimate",
+            Self::Invoice => "Invoice",
+            Self::Payment => "Payment",
         }
     }
 
@@ -45,7 +64,12 @@ impl Kind {
 
     /// Lists of names are made inactive, never deleted, and a query hides the inactive ones.
     pub(crate) fn is_name_list(self) -> bool {
-        self != Self::TimeActivity
+        !self.is_sale() && self != Self::TimeActivity
+    }
+
+    /// Transactions with customers: they share one run of ids, link to one another and move balances.
+    pub(crate) fn is_sale(self) -> bool {
+        matches!(self, Self::Invoice | Self::Payment | Self::Estimate)
     }
 
     /// Customers, vendors and employees share one name space and one run of ids.
@@ -55,7 +79,11 @@ impl Kind {
 
     /// The run of ids it draws from; also the key of `nextIds` in a seed.
     pub(crate) fn id_space(self) -> &'static str {
-        if self.is_person() { "Name" } else { self.name() }
+        match self {
+            _ if self.is_person() => "Name",
+            _ if self.is_sale() => "Txn",
+            _ => self.name(),
+        }
     }
 
     /// The field that holds its name, for the lists.
@@ -70,6 +98,7 @@ impl Kind {
             Self::Item => Some("SubItem"),
             Self::Class => Some("SubClass"),
             Self::Department => Some("SubDepartment"),
+            Self::Account => Some("SubAccount"),
             _ => None,
         }
     }
@@ -97,6 +126,54 @@ impl Kind {
             Self::Employee => &["V4IDPseudonym", "IntuitId", "SSN"],
             Self::Item => &["FullyQualifiedName", "Level", "AvgCost", "QtyOnPurchaseOrder"],
             Self::Class | Self::Department => &["FullyQualifiedName"],
+            Self::Account => &[
+                "FullyQualifiedName",
+                "Classification",
+                "CurrentBalance",
+                "CurrentBalanceWithSubAccounts",
+                "OnlineBankingEnabled",
+                "FIName",
+            ],
+            Self::Term => &["Type"],
+            Self::TaxCode => &[],
+            Self::Invoice => SALE_READ_ONLY,
+            // What an estimate became is set by the invoice that names it.
+            Self::Estimate => ESTIMATE_READ_ONLY,
+            Self::Payment => &["UnappliedAmt", "LinkedTxn", "TxnSource", "PaymentExtendedType"],
         }
     }
 }
+
+/// Fields of invoices that follow from the others or from what was done to them.
+const SALE_READ_ONLY: &[&str] = &[
+    "TotalAmt",
+    "HomeTotalAmt",
+    "Balance",
+    "HomeBalance",
+    "DeliveryInfo",
+    "TxnSource",
+    "RecurDataRef",
+    "TotalCostAmount",
+    "HomeTotalCostAmount",
+    "EInvoiceStatus",
+    "ECloudStatusTimeStamp",
+    "invoiceStatus",
+    "invoiceStatusLog",
+    "callToAction",
+    "InvoiceLink",
+    "InvoiceLinkSecurityCode",
+    "InvoiceLinkExpiryDate",
+];
+
+const ESTIMATE_READ_ONLY: &[&str] = &[
+    "TotalAmt",
+    "HomeTotalAmt",
+    "Balance",
+    "HomeBalance",
+    "DeliveryInfo",
+    "TxnSource",
+    "RecurDataRef",
+    "TotalCostAmount",
+    "HomeTotalCostAmount",
+    "LinkedTxn",
+];

@@ -1,19 +1,36 @@
 //! What each kind of entity accepts, and what becomes of it.
 
+mod account;
+mod actions;
+mod email;
+mod estimate;
+mod invoice;
 mod item;
 mod kind;
+mod lines;
+mod links;
+mod money;
 mod names;
+mod payment;
+mod pdf;
 mod references;
+mod sale;
 pub(crate) mod schema;
 mod singletons;
+mod term;
 mod time_activity;
+mod totals;
+mod transaction;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub(crate) use actions::remove;
 pub(crate) use kind::Kind;
+pub(crate) use links::settle;
 pub(crate) use names::rename_descendants;
+pub(crate) use pdf::pdf;
 pub(crate) use singletons::{company_info, preferences};
 
 use crate::{
@@ -79,35 +96,58 @@ pub(crate) fn write(
     circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
     state.profile.status.takes_writes()?;
-    let Circumstances { now, unknown_fields, .. } = circumstances;
-    let body = schema::read_body(kind.name(), body, unknown_fields)?;
+    let now = circumstances.now;
+    let done = match operation {
+        // Tax codes are made by QuickBooks' own tax centre.
+        Operation::Create | Operation::Update => kind != Kind::TaxCode,
+        Operation::Delete => !kind.is_name_list(),
+        Operation::Void => matches!(kind, Kind::Invoice | Kind::Payment),
+        Operation::Send => matches!(kind, Kind::Invoice | Kind::Estimate),
+    };
+    if !done {
+        return Err(unsupported(kind, operation));
+    }
+    let body = schema::read_body(kind.name(), body, circumstances.unknown_fields)?;
     match operation {
         Operation::Create => {
             let fields = writable(kind, body);
-            let fields = finish(state, kind, fields, None, now)?;
+            let fields = finish(state, kind, fields, None, circumstances)?;
             let id = state.next_id(kind);
             let record = state.put(kind, id, fields, now);
+            links::settle(state, kind, None, Some(&record.fields), now);
             Ok(state.wire(kind, &record))
         }
-        Operation::Update => update(state, kind, body, now),
+        Operation::Update => update(state, kind, body, circumstances),
         Operation::Delete => {
-            if kind.is_name_list() {
-                return Err(Fault::unsupported_operation(format!(
-                    "Operation delete is not supported for the entity {}; make it inactive instead.",
-                    kind.name()
-                )));
-            }
             let record = current(state, kind, &body)?;
-            time_activity::may_delete(state, &record)?;
-            state.remove(kind, record.id.as_str(), now);
+            if kind == Kind::TimeActivity {
+                time_activity::may_delete(state, &record)?;
+            }
+            actions::delete(state, kind, &record, now)?;
             Ok(deleted(&record))
         }
-        Operation::Void | Operation::Send => Err(Fault::unsupported_operation(format!(
-            "Operation {} is not supported for the entity {}.",
-            operation.name(),
-            kind.name()
-        ))),
+        Operation::Void => {
+            let record = current(state, kind, &body)?;
+            let voided = actions::void(state, kind, &record, now)?;
+            Ok(state.wire(kind, &voided))
+        }
+        Operation::Send => {
+            let id =
+                body.get("Id").and_then(schema::text_of).ok_or_else(|| Fault::missing("Id"))?;
+            let record = state.table(kind).get(&id).ok_or_else(Fault::not_found)?.clone();
+            let to = body.get("BillEmail").and_then(|mail| mail.get("Address")?.as_str());
+            let sent = actions::send(state, kind, &record, to, now)?;
+            Ok(state.wire(kind, &sent))
+        }
     }
+}
+
+fn unsupported(kind: Kind, operation: Operation) -> Fault {
+    Fault::unsupported_operation(format!(
+        "Operation {} is not supported for the entity {}.",
+        operation.name(),
+        kind.name()
+    ))
 }
 
 fn deleted(record: &Record) -> Map<String, Value> {
@@ -123,8 +163,9 @@ fn update(
     state: &mut State,
     kind: Kind,
     body: Map<String, Value>,
-    now: Timestamp,
+    circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
+    let now = circumstances.now;
     let old = current(state, kind, &body)?;
     let sparse = body.get("sparse") == Some(&Value::Bool(true));
     let mut fields = if sparse {
@@ -140,8 +181,9 @@ fn update(
     }
     fields.extend(sent);
     fields.retain(|_, value| !value.is_null());
-    let fields = finish(state, kind, fields, Some(&old), now)?;
+    let fields = finish(state, kind, fields, Some(&old), circumstances)?;
     let record = state.put(kind, old.id.clone(), fields, now);
+    links::settle(state, kind, Some(&old.fields), Some(&record.fields), now);
     if kind.is_name_list() {
         rename_descendants(state, kind, record.id.as_str());
     }
@@ -174,15 +216,18 @@ fn finish(
     kind: Kind,
     mut fields: Map<String, Value>,
     old: Option<&Record>,
-    now: Timestamp,
+    circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
     fields.retain(|_, value| !value.is_null());
     match kind {
-        Kind::TimeActivity => time_activity::finish(state, fields, old, now),
-        Kind::Item => {
-            item::check(&mut fields, old)?;
-            names::finish(state, kind, fields, old)
-        }
-        _ => names::finish(state, kind, fields, old),
+        Kind::TimeActivity => return time_activity::finish(state, fields, old, circumstances.now),
+        Kind::Invoice => return invoice::finish(state, fields, old, circumstances),
+        Kind::Estimate => return estimate::finish(state, fields, old, circumstances),
+        Kind::Payment => return payment::finish(state, fields, old, circumstances),
+        Kind::Item => item::check(state, &mut fields, old)?,
+        Kind::Account => account::finish(state, &mut fields, old)?,
+        Kind::Term => term::check(&mut fields)?,
+        _ => {}
     }
+    names::finish(state, kind, fields, old)
 }

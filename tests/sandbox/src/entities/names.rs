@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, references};
+use super::{Kind, email, references, term};
 use crate::{
     fault::Fault,
     store::{Record, State},
@@ -48,6 +48,7 @@ pub(super) fn finish(
 
     match (was_active, active) {
         (true, false) if old.is_some() => {
+            may_end(state, kind, id)?;
             let inactive = free_inactive_name(state, kind, &fields, id, &name);
             fields.insert(name_field.into(), json!(inactive));
         }
@@ -64,6 +65,22 @@ pub(super) fn finish(
     Ok(fields)
 }
 
+/// A customer who owes something, or has money with the company, stays active. The text is a
+/// recorded one; its code is not known.
+fn may_end(state: &State, kind: Kind, id: Option<&str>) -> Result<(), Fault> {
+    let balance = id.map(|id| state.balance(id)).unwrap_or_default();
+    if kind != Kind::Customer || (balance.own.is_zero() && balance.with_jobs.is_zero()) {
+        return Ok(());
+    }
+    Err(Fault::validation(
+        "6000",
+        "Delete List Has Balance Error",
+        "The entity you are trying to delete has an open balance. : This customer cannot be \
+         deleted because it has a non-zero balance",
+    )
+    .at("Active"))
+}
+
 /// Rewrites the full names below an entry whose name or parent changed. It is a side effect, not a
 /// change of those entries: SyncToken and times stay.
 pub(crate) fn rename_descendants(state: &mut State, kind: Kind, id: &str) {
@@ -71,10 +88,9 @@ pub(crate) fn rename_descendants(state: &mut State, kind: Kind, id: &str) {
         return;
     }
     let children: Vec<Record> = state
-        .table(kind)
+        .children(kind, id)
         .iter()
-        .filter(|record| record.reference("ParentRef") == Some(id))
-        .cloned()
+        .filter_map(|child| state.table(kind).get(child.as_str()).cloned())
         .collect();
     for mut child in children {
         let before = child.fields.get("FullyQualifiedName").cloned();
@@ -192,23 +208,7 @@ fn person(kind: Kind, fields: &mut Map<String, Value>) -> Result<(), Fault> {
     if kind == Kind::Employee && part("GivenName").is_none() && part("FamilyName").is_none() {
         return Err(Fault::missing("GivenName"));
     }
-    if let Some(address) = fields.get("PrimaryEmailAddr").and_then(|mail| mail.get("Address")) {
-        let address = address.as_str().unwrap_or("");
-        // RFC 822 in full is not needed to catch what people mistype.
-        let well_formed = address.split(',').all(|one| {
-            one.trim().split_once('@').is_some_and(|(user, host)| {
-                !user.is_empty() && host.contains('.') && !host.contains([' ', '@'])
-            })
-        });
-        if !well_formed {
-            return Err(Fault::validation(
-                "2210",
-                "Invalid Email Address format",
-                format!("The email address doesn't conform to RFC 822 syntax rules. Supplied value: {address}"),
-            )
-            .at("PrimaryEmailAddr"));
-        }
-    }
+    email::check_field(fields, "PrimaryEmailAddr")?;
     if part("PrintOnCheckName").is_none() {
         let name = part("CompanyName").map_or_else(|| display.clone(), ToOwned::to_owned);
         fields.insert("PrintOnCheckName".into(), json!(name));
@@ -227,7 +227,11 @@ fn check_name(kind: Kind, name: &str) -> Result<(), Fault> {
     if name.contains([':', '\t', '\n', '\r']) {
         return Err(Fault::bad_characters(field));
     }
-    let max = if kind.is_person() { 500 } else { 100 };
+    let max = match kind {
+        Kind::Term => term::MAX_NAME,
+        _ if kind.is_person() => 500,
+        _ => 100,
+    };
     let length = name.chars().count();
     if length > max { Err(Fault::too_long(field, max, length)) } else { Ok(()) }
 }

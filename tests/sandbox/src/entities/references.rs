@@ -37,3 +37,29 @@ pub(crate) fn unknown(kind: Kind, field: &str, id: &str) -> Fault {
     let list = if kind.is_person() { "Names" } else { kind.name() };
     Fault::bad_reference(field, &format!("{list} element id {id} not found"))
 }
+
+/// Class of a transaction, a line or an activity: tracked, there, active.
+pub(super) fn class(state: &State, fields: &Map<String, Value>) -> Result<(), Fault> {
+    if fields.contains_key("ClassRef") && !state.profile.class_tracking {
+        return Err(Fault::feature("ClassRef", "Class tracking is not turned on."));
+    }
+    active(state, Kind::Class, fields, "ClassRef").map(drop)
+}
+
+/// Department (location): tracked, there, active.
+pub(super) fn department(state: &State, fields: &Map<String, Value>) -> Result<(), Fault> {
+    if fields.contains_key("DepartmentRef") && !state.profile.track_departments {
+        return Err(Fault::feature("DepartmentRef", "Location tracking is not turned on."));
+    }
+    active(state, Kind::Department, fields, "DepartmentRef").map(drop)
+}
+
+/// A project is a customer that QuickBooks made one.
+pub(super) fn project(state: &State, fields: &Map<String, Value>) -> Result<(), Fault> {
+    match active(state, Kind::Customer, fields, "ProjectRef")? {
+        Some(project) if project.fields.get("IsProject") != Some(&Value::Bool(true)) => {
+            Err(unknown(Kind::Customer, "ProjectRef", project.id.as_str()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -15,6 +15,7 @@ use super::{
     Kind,
     references::{self, id_of},
     schema::decimal_of,
+    transaction::open_period,
 };
 use crate::{
     fault::Fault,
@@ -89,14 +90,6 @@ fn refuse_billed(record: &Record) -> Result<(), Fault> {
         ));
     }
     Ok(())
-}
-
-fn open_period(state: &State, date: Option<&str>) -> Result<(), Fault> {
-    let date = date.and_then(|date| date.parse::<Date>().ok());
-    match (date, state.profile.book_close_date) {
-        (Some(date), Some(closed)) if date <= closed => Err(Fault::period_closed().at("TxnDate")),
-        _ => Ok(()),
-    }
 }
 
 /// Who worked. The trap: an id of another list's name is taken in silence and comes back as
@@ -214,11 +207,7 @@ fn read_time(text: &str) -> Option<(Time, Option<Offset>)> {
 /// Customer, project, item, class and department: there, active, and allowed by the preferences.
 fn references(state: &State, fields: &mut Fields) -> Result<(), Fault> {
     references::active(state, Kind::Customer, fields, "CustomerRef")?;
-    if let Some(project) = references::active(state, Kind::Customer, fields, "ProjectRef")?
-        && project.fields.get("IsProject") != Some(&Value::Bool(true))
-    {
-        return Err(references::unknown(Kind::Customer, "ProjectRef", project.id.as_str()));
-    }
+    references::project(state, fields)?;
     if !fields.contains_key("ItemRef")
         && let Some(item) = &state.profile.default_time_item
         && state.table(Kind::Item).get(item.as_str()).is_some_and(Record::is_active)
@@ -230,15 +219,8 @@ fn references(state: &State, fields: &mut Fields) -> Result<(), Fault> {
     {
         return Err(Fault::business("ItemRef", "The item of a time activity must be a service."));
     }
-    if fields.contains_key("ClassRef") && !state.profile.class_tracking {
-        return Err(Fault::feature("ClassRef", "Class tracking is not turned on."));
-    }
-    references::active(state, Kind::Class, fields, "ClassRef")?;
-    if fields.contains_key("DepartmentRef") && !state.profile.track_departments {
-        return Err(Fault::feature("DepartmentRef", "Location tracking is not turned on."));
-    }
-    references::active(state, Kind::Department, fields, "DepartmentRef")?;
-    Ok(())
+    references::class(state, fields)?;
+    references::department(state, fields)
 }
 
 /// Billable time needs a customer and a rate; `HasBeenBilled` follows from an invoice alone.

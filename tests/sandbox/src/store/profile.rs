@@ -38,6 +38,9 @@ pub(crate) struct Profile {
     pub(crate) projects_enabled: bool,
     #[serde(default)]
     pub(crate) mark_time_billable: bool,
+    /// Whether people may number transactions themselves; then a number must not be used twice.
+    #[serde(default = "default_true")]
+    pub(crate) custom_txn_numbers: bool,
     /// The item of a TimeActivity that names none.
     #[serde(default)]
     pub(crate) default_time_item: Option<EntityId>,

@@ -3,10 +3,19 @@
 use std::collections::HashMap;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::{Change, ChangeKind, Profile, Record, Table, record::reference};
-use crate::{entities::Kind, ids::EntityId};
+use super::{
+    Change, ChangeKind, Profile, Record, Table,
+    index::{Balance, Index},
+    links::posting,
+    record::reference,
+};
+use crate::{
+    entities::{Kind, schema::number_value},
+    ids::EntityId,
+};
 
 /// A company's data. Held under one lock, so a write is one step.
 #[derive(Clone)]
@@ -16,6 +25,9 @@ pub(crate) struct State {
     tables: HashMap<Kind, Table>,
     /// Who owns a name, by [`State::name_key`].
     names: HashMap<String, (Kind, EntityId)>,
+    index: Index,
+    /// E-mails sent on the day of the last one.
+    pub(crate) emails: (Date, u32),
     sequence: u64,
     /// What happened since the lock was taken; it is told to the webhooks when the lock is given
     /// back.
@@ -26,7 +38,16 @@ impl State {
     pub(crate) fn new(profile: Profile) -> Result<Self, String> {
         let zone = TimeZone::get(&profile.time_zone).map_err(|error| error.to_string())?;
         let tables = Kind::ALL.into_iter().map(|kind| (kind, Table::default())).collect();
-        Ok(Self { profile, zone, tables, names: HashMap::new(), sequence: 0, changes: Vec::new() })
+        Ok(Self {
+            profile,
+            zone,
+            tables,
+            names: HashMap::new(),
+            index: Index::default(),
+            emails: (Date::default(), 0),
+            sequence: 0,
+            changes: Vec::new(),
+        })
     }
 
     /// Changes the settings; the entities stay.
@@ -113,7 +134,7 @@ impl State {
                 fields,
             },
         };
-        self.put_record(kind, record.clone());
+        let record = self.put_record(kind, record);
         self.changes.push(Change { kind, id: record.id.clone(), change, at });
         record
     }
@@ -123,29 +144,137 @@ impl State {
         self.changes.clear();
     }
 
-    /// Stores a whole record, keeping the name index right.
-    pub(crate) fn put_record(&mut self, kind: Kind, record: Record) {
+    #[cfg(test)]
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Stores a whole record, keeping names, links and balances right; the record as stored.
+    pub(crate) fn put_record(&mut self, kind: Kind, mut record: Record) -> Record {
         let id = record.id.clone();
         self.forget_name(kind, id.as_str());
         if let Some(key) = Self::name_key(kind, &record.fields) {
-            self.names.insert(key, (kind, id));
+            self.names.insert(key, (kind, id.clone()));
         }
-        self.tables.entry(kind).or_default().put(record);
+        let old = self.table(kind).get(id.as_str()).cloned();
+        if let Some(old) = &old {
+            self.index.forget(kind, old);
+        }
+        self.index.add(kind, &record);
+        if kind == Kind::Customer {
+            self.move_below(&id, old.as_ref(), Some(&record));
+            set_balance(&mut record.fields, self.index.balance(id.as_str()));
+        }
+        self.tables.entry(kind).or_default().put(record.clone());
+        self.post(kind, old.as_ref(), Some(&record));
+        record
+    }
+
+    /// Moves the balances of the customers that a transaction belonged and belongs to.
+    fn post(&mut self, kind: Kind, old: Option<&Record>, new: Option<&Record>) {
+        let of = |record: Option<&Record>| {
+            let (customer, amount) = posting(kind, &record?.fields)?;
+            Some((EntityId::from(customer), amount))
+        };
+        let (before, after) = (of(old), of(new));
+        if before == after {
+            return;
+        }
+        for (customer, amount) in
+            [before.map(|(id, amount)| (id, -amount)), after].into_iter().flatten()
+        {
+            self.index.balance_mut(&customer).own += amount;
+            self.add_with_jobs(customer, amount);
+        }
+    }
+
+    /// Takes what a customer owes from the customers he was below to those he is below now.
+    fn move_below(&mut self, id: &EntityId, old: Option<&Record>, new: Option<&Record>) {
+        let parent = |record: Option<&Record>| record?.reference("ParentRef").map(EntityId::from);
+        let (before, after) = (parent(old), parent(new));
+        let amount = self.index.balance(id.as_str()).with_jobs;
+        if before == after || amount.is_zero() {
+            return;
+        }
+        for (above, amount) in [(before, -amount), (after, amount)] {
+            if let Some(above) = above {
+                self.add_with_jobs(above, amount);
+            }
+        }
+    }
+
+    /// Adds to `BalanceWithJobs` of a customer and of everybody above. It is a side effect, not a
+    /// change of the customer: SyncToken and times stay.
+    fn add_with_jobs(&mut self, customer: EntityId, amount: Decimal) {
+        let mut next = Some(customer);
+        // Lists nest five deep; the bound only guards against a circle that was stored unchecked.
+        for _ in 0..16 {
+            let Some(id) = next else { break };
+            let balance = self.index.balance_mut(&id);
+            balance.with_jobs += amount;
+            let balance = *balance;
+            let table = self.tables.entry(Kind::Customer).or_default();
+            next = table.amend(id.as_str(), |fields| {
+                set_balance(fields, balance);
+                reference(fields, "ParentRef").map(EntityId::from)
+            });
+        }
+    }
+
+    /// What a customer owes.
+    pub(crate) fn balance(&self, customer: &str) -> Balance {
+        self.index.balance(customer)
+    }
+
+    /// The entries right below one of a list.
+    pub(crate) fn children(&self, kind: Kind, id: &str) -> Vec<EntityId> {
+        self.index.children(kind, id)
+    }
+
+    /// The transactions that name this one in a `LinkedTxn`.
+    pub(crate) fn holders(&self, kind: Kind, id: &str) -> Vec<(Kind, EntityId)> {
+        self.index.holders(kind, id)
+    }
+
+    /// Who has a DocNumber besides `except`.
+    pub(crate) fn number_owner(
+        &self,
+        kind: Kind,
+        number: &str,
+        except: Option<&str>,
+    ) -> Option<&EntityId> {
+        self.index.number_owner(kind, number, except)
+    }
+
+    /// The DocNumber of the next transaction that brings none.
+    pub(crate) fn next_number(&self, kind: Kind) -> String {
+        self.index.next_number(kind)
     }
 
     /// Takes an entity out and leaves a gravestone, which change data capture reads.
     pub(crate) fn remove(&mut self, kind: Kind, id: &str, now: Timestamp) -> Option<Record> {
-        self.forget_name(kind, id);
-        let table = self.tables.entry(kind).or_default();
-        let record = table.remove(id)?;
-        self.sequence += 1;
-        table.bury(record.id.clone(), whole_second(now), self.sequence);
+        let record = self.bury(kind, id, now)?;
         self.changes.push(Change {
             kind,
             id: record.id.clone(),
             change: ChangeKind::Delete,
             at: now,
         });
+        Some(record)
+    }
+
+    /// The same, told to nobody: the change is told of another entity.
+    pub(crate) fn bury(&mut self, kind: Kind, id: &str, now: Timestamp) -> Option<Record> {
+        self.forget_name(kind, id);
+        let table = self.tables.entry(kind).or_default();
+        let record = table.remove(id)?;
+        self.sequence += 1;
+        table.bury(record.id.clone(), whole_second(now), self.sequence);
+        self.index.forget(kind, &record);
+        if kind == Kind::Customer {
+            self.move_below(&record.id, Some(&record), None);
+        }
+        self.post(kind, Some(&record), None);
         Some(record)
     }
 
@@ -173,6 +302,9 @@ impl State {
     /// Names are unique without regard to case: people over all three lists, the others among the
     /// children of one parent.
     fn name_key(kind: Kind, fields: &Map<String, Value>) -> Option<String> {
+        if !kind.is_name_list() {
+            return None;
+        }
         let name = fields.get(kind.name_field())?.as_str()?.to_lowercase();
         let parent = if kind.is_person() { None } else { reference(fields, "ParentRef") };
         Some(format!("{}\u{1}{}\u{1}{name}", kind.id_space(), parent.unwrap_or("")))
@@ -182,20 +314,7 @@ impl State {
     /// offset.
     pub(crate) fn wire(&self, kind: Kind, record: &Record) -> Map<String, Value> {
         let mut out = record.fields.clone();
-        for (field, value) in &mut out {
-            let Some(target) = reference_target(field) else { continue };
-            let Some(id) = value.get("value").and_then(Value::as_str) else { continue };
-            let name = target
-                .iter()
-                .chain((field == "ParentRef").then_some(&kind))
-                .find_map(|target| self.table(*target).get(id).map(|record| (*target, record)))
-                .and_then(|(target, record)| {
-                    record.text("FullyQualifiedName").or_else(|| record.text(target.name_field()))
-                });
-            if let Some(name) = name {
-                *value = json!({ "value": id, "name": name });
-            }
-        }
+        self.name_references(kind, &mut out);
         out.insert("Id".into(), json!(record.id));
         out.insert("SyncToken".into(), json!(record.sync_token.to_string()));
         out.insert("domain".into(), json!("QBO"));
@@ -211,14 +330,66 @@ impl State {
     }
 }
 
-/// The lists that a reference field can point into.
-fn reference_target(field: &str) -> Option<&'static [Kind]> {
+impl State {
+    /// Gives every reference today's name, in lines too.
+    fn name_references(&self, kind: Kind, fields: &mut Map<String, Value>) {
+        for (field, value) in fields {
+            match value {
+                Value::Array(items) => {
+                    for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                        self.name_references(kind, item);
+                    }
+                }
+                Value::Object(inner) => match self.today_name(kind, field, inner) {
+                    Some(name) => {
+                        inner.insert("name".into(), json!(name));
+                    }
+                    None => self.name_references(kind, inner),
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn today_name(&self, kind: Kind, field: &str, reference: &Map<String, Value>) -> Option<&str> {
+        let id = reference.get("value")?.as_str()?;
+        if field == "CurrencyRef" {
+            return (id == "USD").then_some("United States Dollar");
+        }
+        let own = (field == "ParentRef").then_some(&kind);
+        reference_target(field)?.iter().chain(own).find_map(|target| {
+            let record = self.table(*target).get(id)?;
+            record.text("FullyQualifiedName").or_else(|| record.text(target.name_field()))
+        })
+    }
+}
+
+/// Writes a customer's balances into his fields.
+fn set_balance(fields: &mut Map<String, Value>, balance: Balance) {
+    for (field, amount) in [("Balance", balance.own), ("BalanceWithJobs", balance.with_jobs)] {
+        fields.insert(field.into(), number_value(amount).unwrap_or(Value::Null));
+    }
+}
+
+/// The lists that a reference field can point into. `TaxCodeRef` is left out: QuickBooks shows no
+/// name beside the TAX and NON of a United States company.
+pub(crate) fn reference_target(field: &str) -> Option<&'static [Kind]> {
     Some(match field {
         "EmployeeRef" => &[Kind::Employee],
-        "VendorRef" => &[Kind::Vendor],
+        "VendorRef" | "PrefVendorRef" => &[Kind::Vendor],
         "OtherNameRef" => &[Kind::Customer, Kind::Vendor, Kind::Employee],
-        "CustomerRef" | "ProjectRef" => &[Kind::Customer],
-        "ItemRef" => &[Kind::Item],
+        "CustomerRef" | "ProjectRef" | "RootCustomerRef" => &[Kind::Customer],
+        "ItemRef" | "GroupItemRef" => &[Kind::Item],
+        "SalesTermRef" | "TermRef" => &[Kind::Term],
+        "IncomeAccountRef"
+        | "ExpenseAccountRef"
+        | "AssetAccountRef"
+        | "COGSAccountRef"
+        | "DepositToAccountRef"
+        | "ARAccountRef"
+        | "ItemAccountRef"
+        | "DiscountAccountRef"
+        | "MarkUpIncomeAccountRef" => &[Kind::Account],
         "ClassRef" => &[Kind::Class],
         "DepartmentRef" => &[Kind::Department],
         "ParentRef" => &[],

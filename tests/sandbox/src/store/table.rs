@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{
     Record,
@@ -49,6 +50,15 @@ impl Table {
             self.referring.entry(field.to_owned()).or_default().entry(id).or_default().add(&record);
         }
         self.records.insert(record.id.clone(), record);
+    }
+
+    /// Changes fields that no index regards, in place; what `change` answers.
+    pub(super) fn amend<T>(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut Map<String, Value>) -> Option<T>,
+    ) -> Option<T> {
+        change(&mut self.records.get_mut(id)?.fields)
     }
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Record> {
