@@ -79,7 +79,7 @@ async fn a_wrong_content_type_is_1050() {
 #[tokio::test]
 async fn what_the_sandbox_does_not_do_is_500_unsupported() {
     let app = TestSandbox::connected().await;
-    assert_eq!(app.get("invoice/1").await.code(), "500");
+    assert_eq!(app.get("bill/1").await.code(), "500");
     assert_eq!(app.post("timeactivity?operation=void", &activity(json!({}))).await.code(), "500");
 }
 
