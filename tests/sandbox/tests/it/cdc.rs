@@ -115,9 +115,19 @@ async fn what_was_deleted_comes_last_and_as_a_gravestone() {
         })
     );
     assert_eq!((&found[0]["maxResults"], &found[0]["totalCount"]), (&json!(2), &json!(2)));
+    // An id that is stored anew is no longer deleted.
+    let again = json!({ "Id": one["Id"], "DisplayName": "One again" });
+    app.admin_post(&format!("/companies/{A}/Customer"), again).await;
+    let found = groups(&app, "Customer", NOW).await;
+    assert_eq!(found[0]["Customer"][1]["DisplayName"], "One again");
+    assert_eq!(found[0]["maxResults"], 2);
+    app.admin(reqwest::Method::DELETE, &path, None).await;
     // Deleted before the time asked for.
+    app.advance(10).await;
+    let found = groups(&app, "Customer", "2027-06-15T12:00:30Z").await;
+    assert_eq!(found, [json!({})]);
     let found = groups(&app, "Customer", "2027-06-15T12:00:15Z").await;
-    assert_eq!(ids(&found[0], "Customer"), [two["Id"].as_str().unwrap()]);
+    assert_eq!(ids(&found[0], "Customer")[0], two["Id"].as_str().unwrap());
 }
 
 #[tokio::test]
