@@ -25,6 +25,7 @@ use turn::Turn;
 
 use crate::{
     app::App,
+    entities::{self, Kind},
     fault::{Fault, bytes_response, json_response},
     faults::{Plan, Subject},
     ids::{ClientId, Realm},
@@ -104,6 +105,8 @@ impl Call {
 enum Asked {
     One(Target),
     Batch(Vec<Item>),
+    /// An invoice or estimate as PDF.
+    Document(Kind, String),
 }
 
 /// Everything that a call goes through, in order.
@@ -137,6 +140,7 @@ async fn answer(app: &App, call: &Call, note: &mut Note) -> Result<Response, Fau
     match asked {
         Asked::One(target) => one(app, &company, call, &target, &plan, note).await,
         Asked::Batch(items) => several(app, &company, call, items, &plan, note).await,
+        Asked::Document(kind, id) => Ok(document(app, &company, kind, &id, &plan).await),
     }
 }
 
@@ -148,6 +152,10 @@ fn read(app: &App, call: &Call, note: &mut Note) -> Result<Asked, Fault> {
         let items = batch::read(&call.body, app.batch.get())?;
         note.metered = Some(Metered::Batch { items: items.len() });
         return Ok(Asked::Batch(items));
+    }
+    if let Some((kind, id)) = target::document(&call.method, &call.rest) {
+        (note.entity, note.operation) = (kind.name().into(), "pdf".into());
+        return Ok(Asked::Document(kind, id));
     }
     let Call { method, rest, parameters, headers, body, .. } = call;
     let target = Target::read(method, rest, parameters, headers, body)?;
@@ -212,6 +220,25 @@ async fn several(
     // The answer.
     let response = json_response(StatusCode::OK, &outcome.body);
     Ok(plan.after(response, app.now(), &zone).await)
+}
+
+async fn document(app: &App, company: &Company, kind: Kind, id: &str, plan: &Plan) -> Response {
+    let zone = app.zone(Some(&company.realm));
+    if let Some(response) = plan.before(app.now(), &zone).await {
+        return response;
+    }
+    latency::pass(app.latency.single()).await;
+    let document = entities::pdf(&company.state(), kind, id);
+    let response = match document {
+        Ok(bytes) => {
+            let mut response = Response::new(Body::from(bytes));
+            let pdf = HeaderValue::from_static("application/pdf");
+            response.headers_mut().insert(header::CONTENT_TYPE, pdf);
+            response
+        }
+        Err(fault) => fault.response(app.now(), &zone),
+    };
+    plan.after(response, app.now(), &zone).await
 }
 
 /// What the gateway says when a request took too long (recorded).

@@ -136,6 +136,14 @@ pub(super) fn is_batch(method: &Method, rest: &str) -> bool {
     method == Method::POST && rest.trim_matches('/').eq_ignore_ascii_case("batch")
 }
 
+/// The invoice or estimate that is asked for as a document.
+pub(super) fn document(method: &Method, rest: &str) -> Option<(Kind, String)> {
+    let mut parts = rest.split('/').filter(|part| !part.is_empty());
+    let (kind, id, last) = (Kind::parse(parts.next()?)?, parts.next()?, parts.next()?);
+    let asked = method == Method::GET && last.eq_ignore_ascii_case("pdf") && parts.next().is_none();
+    (asked && matches!(kind, Kind::Invoice | Kind::Estimate)).then(|| (kind, id.to_owned()))
+}
+
 /// The entity in a statement's FROM, for counting; the statement may well not parse.
 fn queried(statement: &str) -> &'static str {
     let mut words = statement.split_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("from"));

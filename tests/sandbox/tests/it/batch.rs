@@ -455,3 +455,42 @@ async fn an_item_that_waits_for_its_twin_does_not_hold_up_the_others() {
     assert_eq!(answers["0"]["TimeActivity"], single["TimeActivity"]);
     assert_eq!(app.stored("TimeActivity").await.len(), 8);
 }
+
+#[tokio::test]
+async fn a_batch_voids_sends_and_allows_a_number_twice() {
+    let app = TestSandbox::connected().await;
+    let invoice = |number: &str| {
+        json!({
+            "CustomerRef": { "value": "1" },
+            "DocNumber": number,
+            "BillEmail": { "Address": "ada@example.com" },
+            "Line": [{
+                "Amount": 5,
+                "DetailType": "SalesItemLineDetail",
+                "SalesItemLineDetail": { "ItemRef": { "value": "3" } },
+            }],
+        })
+    };
+    let make = |b_id: &str, number: &str, options: &str| {
+        json!({ "bId": b_id, "operation": "create", "optionsData": options,
+            "Invoice": invoice(number) })
+    };
+    let made = items(&app, "batch", &[make("1", "N-1", ""), make("2", "N-2", "")]).await;
+    let handle = |item: &Value| json!({ "Id": item["Invoice"]["Id"], "SyncToken": item["Invoice"]["SyncToken"] });
+    let answers = items(
+        &app,
+        "batch",
+        &[
+            json!({ "bId": "v", "operation": "update", "optionsData": "void",
+                "Invoice": handle(&made["1"]) }),
+            json!({ "bId": "s", "operation": "send", "Invoice": handle(&made["2"]) }),
+            make("again", "N-2", "allowduplicatedocnumber"),
+            make("refused", "N-2", ""),
+        ],
+    )
+    .await;
+    assert_eq!(answers["v"]["Invoice"]["TotalAmt"], 0);
+    assert_eq!(answers["s"]["Invoice"]["EmailStatus"], "EmailSent");
+    assert_eq!(answers["again"]["Invoice"]["DocNumber"], "N-2");
+    assert_eq!(fault(&answers["refused"]), "6140");
+}

@@ -193,3 +193,30 @@ async fn the_forms_of_public_clients_are_taken() {
     let counters = app.admin_get(&format!("/counters/{A}")).await;
     assert_eq!(counters["rest"]["CDC"]["cdc"], 4);
 }
+
+#[tokio::test]
+async fn a_deleted_invoice_is_a_gravestone_and_a_voided_one_is_whole() {
+    let app = connected().await;
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let body = json!({
+            "CustomerRef": { "value": "1" },
+            "Line": [{
+                "Amount": 5,
+                "DetailType": "SalesItemLineDetail",
+                "SalesItemLineDetail": { "ItemRef": { "value": "3" } },
+            }],
+        });
+        let invoice = app.post("invoice", &body).await.ok().body["Invoice"].clone();
+        made.push(json!({ "Id": invoice["Id"], "SyncToken": invoice["SyncToken"] }));
+    }
+    app.advance(5).await;
+    app.post("invoice?operation=delete", &made[0]).await.ok();
+    app.post("invoice?operation=void", &made[1]).await.ok();
+    let found = groups(&app, "Invoice", "2027-06-15T12:00:03Z").await;
+    assert_eq!(found[0]["Invoice"][0]["Id"], made[1]["Id"]);
+    assert_eq!(found[0]["Invoice"][0]["TotalAmt"], 0);
+    assert_eq!(found[0]["Invoice"][1]["Id"], made[0]["Id"]);
+    assert_eq!(found[0]["Invoice"][1]["status"], "Deleted");
+    assert!(found[0]["Invoice"][1].get("TotalAmt").is_none());
+}
