@@ -3,6 +3,7 @@
 // npm intuit-oauth, and the OAuth part of node-quickbooks.
 
 const { describe, it } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
 const {
   CLIENT, COMPANY_NAME, OAuthClient, QuickBooks, REALM, SANDBOX,
   admin, assert, authorized, call, connect, consent, oauthClient, refusal,
@@ -171,7 +172,7 @@ describe('node-quickbooks: OAuth', () => {
   it('the discovery document gives it every endpoint', async () => {
     QuickBooks.setOauthVersion('2.0', true);
     // It has no callback.
-    while (!QuickBooks.USER_INFO_URL) await new Promise(setImmediate);
+    for (let wait = 0; wait < 200 && !QuickBooks.USER_INFO_URL; wait += 1) await sleep(10);
     assert.equal(QuickBooks.AUTHORIZATION_URL, `${SANDBOX}/connect/oauth2`);
     assert.equal(QuickBooks.TOKEN_URL, `${SANDBOX}/oauth2/v1/tokens/bearer`);
     assert.equal(QuickBooks.REVOKE_URL, `${SANDBOX}/v2/oauth2/tokens/revoke`);
