@@ -16,6 +16,7 @@ mod pdf;
 mod references;
 mod sale;
 pub(crate) mod schema;
+mod settings;
 mod singletons;
 mod term;
 mod time_activity;
@@ -31,7 +32,8 @@ pub(crate) use kind::Kind;
 pub(crate) use links::settle;
 pub(crate) use names::rename_descendants;
 pub(crate) use pdf::pdf;
-pub(crate) use singletons::{company_info, preferences};
+pub(crate) use settings::update as update_settings;
+pub(crate) use singletons::{Singleton, company_info, preferences};
 
 use crate::{
     fault::Fault,

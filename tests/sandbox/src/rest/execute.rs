@@ -26,6 +26,10 @@ pub(super) fn execute(
         Target::Cdc(request) => {
             ("CDCResponse", json!([cdc::run(state, request, circumstances.now)?]))
         }
+        Target::Update(singleton, body) => {
+            let settings = entities::update_settings(state, *singleton, body, circumstances)?;
+            (singleton.name(), settings.into())
+        }
         Target::Read(kind, id) => (kind.name(), read(state, *kind, id)?.into()),
         Target::Write(Write { kind, operation, body, .. }) => {
             let entity = entities::write(state, *kind, *operation, body, circumstances)?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::cdc::CdcRequest;
 use crate::{
-    entities::{Kind, Operation},
+    entities::{Kind, Operation, Singleton},
     fault::Fault,
 };
 
@@ -58,6 +58,7 @@ pub(super) enum Target {
     Query(String),
     Cdc(CdcRequest),
     Read(Kind, String),
+    Update(Singleton, Map<String, Value>),
     Write(Write),
 }
 
@@ -100,9 +101,10 @@ impl Target {
                 Some(kind) => Ok(Self::Read(kind, parts[1].to_owned())),
                 None => Err(unsupported(&first)),
             },
-            (&Method::POST, _, 1) => match Kind::parse(&first) {
-                Some(kind) => write(kind, parameters, headers, body),
-                None => Err(unsupported(&first)),
+            (&Method::POST, _, 1) => match (Kind::parse(&first), Singleton::parse(&first)) {
+                (Some(kind), _) => write(kind, parameters, headers, body),
+                (_, Some(singleton)) => update(singleton, parameters, headers, body),
+                _ => Err(unsupported(&first)),
             },
             (&Method::POST, _, 3) if parts[2].eq_ignore_ascii_case("send") => {
                 match Kind::parse(&first) {
@@ -122,12 +124,13 @@ impl Target {
             Self::Query(statement) => (queried(statement), "query"),
             Self::Cdc(_) => ("CDC", "cdc"),
             Self::Read(kind, _) => (kind.name(), "read"),
+            Self::Update(singleton, _) => (singleton.name(), "update"),
             Self::Write(write) => (write.kind.name(), write.operation.name()),
         }
     }
 
     pub(super) fn is_write(&self) -> bool {
-        matches!(self, Self::Write(..))
+        matches!(self, Self::Write(..) | Self::Update(..))
     }
 }
 
@@ -214,6 +217,21 @@ fn write(
     };
     let duplicate_numbers = options.duplicate_numbers;
     Ok(Target::Write(Write { kind, operation, body, duplicate_numbers }))
+}
+
+/// What there is one of can only be updated.
+fn update(
+    singleton: Singleton,
+    parameters: &Parameters,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Target, Fault> {
+    json_content(headers)?;
+    let body = object(body)?;
+    match parameters.operation.as_deref() {
+        None | Some("update") => Ok(Target::Update(singleton, body)),
+        Some(other) => Err(unsupported(other)),
+    }
 }
 
 /// What a URL's `include` or an item's `optionsData` asks for. Words that concern the answer only,

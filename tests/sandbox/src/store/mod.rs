@@ -18,7 +18,7 @@ pub(crate) use change::{Change, ChangeKind};
 pub(crate) use company::Company;
 pub(crate) use days::{Days, Span};
 pub(crate) use links::{lines, linked, targets};
-pub(crate) use profile::Profile;
+pub(crate) use profile::{Profile, Written};
 pub(crate) use record::{Record, reference};
 pub(crate) use replay::{Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Twin};
 pub(crate) use state::{State, wire_second};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::CompanyStatus;
 use crate::ids::{EntityId, Realm};
@@ -54,9 +54,27 @@ pub(crate) struct Profile {
     /// from 2014 to 2021 (a curly quote or a dash was a lexical error). Not known of today's.
     #[serde(default)]
     pub(crate) query_latin1_only: bool,
+    /// What callers wrote of CompanyInfo beyond the fields above.
+    #[serde(default)]
+    pub(crate) company_info: Written,
+    /// What callers wrote of Preferences beyond the fields above.
+    #[serde(default)]
+    pub(crate) preferences: Written,
     /// Next id by id space.
     #[serde(default)]
     pub(crate) next_ids: BTreeMap<String, u64>,
+}
+
+/// The written part of what a company has exactly one of.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Written {
+    /// How often it was written.
+    pub(crate) sync_token: u64,
+    /// When it was written last, by the sandbox's clock.
+    pub(crate) updated: Option<Timestamp>,
+    /// Laid over what the profile says; null takes a field away.
+    pub(crate) fields: Map<String, Value>,
 }
 
 fn default_country() -> String {

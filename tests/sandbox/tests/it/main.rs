@@ -16,6 +16,7 @@ mod queries;
 mod receiver;
 mod replay;
 mod rest;
+mod settings;
 mod throughput;
 mod time_activity;
 mod webhook_retries;
