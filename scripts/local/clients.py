@@ -146,6 +146,8 @@ def _suite(name, command):
                 "SANDBOX_ADMIN_URL": admin_url,
                 "ASSERTIONS_FILE": str(report),
                 "PYTHONDONTWRITEBYTECODE": "1",
+                # East of Greenwich node-quickbooks sends the plus of an offset unencoded.
+                "TZ": "Europe/Berlin",
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
