@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Query, State},
-    http::StatusCode,
+    extract::{FromRequestParts, Query, State},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -16,7 +16,8 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Problem, Shared, bad, missing, read};
 use crate::{
     app::App,
-    webhooks::{Delivery, Receiver, Signed, Signing, Subscription},
+    ids::ClientId,
+    webhooks::{Channel, Delivery, Receiver, Signed, Signing, Subscription},
 };
 
 /// How long a call waits for posts that are under way; longer than a receiver has by default.
@@ -35,85 +36,105 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/webhooks/redeliver", post(redeliver))
 }
 
-fn describe(app: &App) -> Response {
-    let (changes, posts) = app.webhooks.waiting();
+#[derive(Deserialize)]
+struct OfApp {
+    app: Option<ClientId>,
+}
+
+/// The webhooks of `?app=`, by default those of the configured app.
+struct Own(Arc<Channel>);
+
+impl FromRequestParts<Arc<App>> for Own {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let query = Query::<OfApp>::try_from_uri(&parts.uri);
+        let OfApp { app: named } = query.map_err(|rejection| bad(rejection.body_text()))?.0;
+        let client = named.as_ref().map_or(app.config.client_id.as_str(), ClientId::as_str);
+        match app.oauth.registration(client) {
+            Some(registration) => Ok(Self(app.webhooks.channel(&registration.client_id))),
+            None => Err(missing(&format!("app {client}"))),
+        }
+    }
+}
+
+fn describe(channel: &Channel) -> Response {
+    let (changes, posts) = channel.waiting();
     Json(json!({
-        "subscription": app.webhooks.subscription().as_deref(),
-        "paused": app.webhooks.is_paused(),
+        "subscription": channel.subscription().as_deref(),
+        "paused": channel.is_paused(),
         "waiting": { "changes": changes, "posts": posts },
     }))
     .into_response()
 }
 
-async fn state(State(app): Shared) -> Response {
-    describe(&app)
+async fn state(Own(channel): Own) -> Response {
+    describe(&channel)
 }
 
 /// Subscribes, or changes the subscription by the fields that are sent.
-async fn subscribe(State(app): Shared, body: Bytes) -> Answer {
+async fn subscribe(State(app): Shared, Own(channel): Own, body: Bytes) -> Answer {
     let changes: Map<String, Value> = read(&body)?;
-    let before = if let Some(subscription) = app.webhooks.subscription() {
+    let before = if let Some(subscription) = channel.subscription() {
         subscription
     } else {
         let url = changes.get("url").and_then(Value::as_str);
         let receiver = Receiver::parse(url.ok_or_else(|| bad("url is missing"))?).map_err(bad)?;
         Arc::new(Subscription::new(receiver, app.config.webhook_verifier_token.clone()))
     };
-    app.webhooks.subscribe(Some(before.changed(changes).map_err(bad)?));
-    Ok(describe(&app))
+    channel.subscribe(Some(before.changed(changes).map_err(bad)?));
+    Ok(describe(&channel))
 }
 
-async fn unsubscribe(State(app): Shared) -> StatusCode {
-    app.webhooks.subscribe(None);
+async fn unsubscribe(Own(channel): Own) -> StatusCode {
+    channel.subscribe(None);
     StatusCode::NO_CONTENT
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Selection {
     realm: Option<String>,
     /// A sequence number: posts after it.
     since: Option<u64>,
+    /// No more than so many, the latest.
+    last: Option<usize>,
 }
 
-async fn deliveries(State(app): Shared, Query(selection): Query<Selection>) -> Response {
+async fn deliveries(Own(channel): Own, Query(selection): Query<Selection>) -> Response {
+    let Selection { realm, since, last } = selection;
     let wanted = |delivery: &Delivery| {
         let of_realm = |realm| delivery.realms.iter().any(|own| own.as_str() == realm);
-        selection.realm.as_deref().is_none_or(of_realm)
-            && selection.since.is_none_or(|since| delivery.seq > since)
+        realm.as_deref().is_none_or(of_realm) && since.is_none_or(|since| delivery.seq > since)
     };
-    Json(json!({ "deliveries": app.webhooks.deliveries(wanted) })).into_response()
+    let chosen = channel.deliveries(wanted, last.unwrap_or(usize::MAX));
+    Json(json!({ "deliveries": chosen })).into_response()
 }
 
-async fn forget(State(app): Shared) -> StatusCode {
-    app.webhooks.forget_finished();
+async fn forget(Own(channel): Own) -> StatusCode {
+    channel.forget_finished();
     StatusCode::NO_CONTENT
 }
 
-async fn settled(app: &App) -> Response {
+async fn settle(State(app): Shared, Own(channel): Own) -> Response {
     let settled = app.webhooks.settle(&app.clock, PATIENCE).await;
-    let (changes, posts) = app.webhooks.waiting();
+    let (changes, posts) = channel.waiting();
     let waiting = json!({ "changes": changes, "posts": posts });
     Json(json!({ "settled": settled, "waiting": waiting })).into_response()
 }
 
-async fn flush(State(app): Shared) -> Response {
-    app.webhooks.flush();
-    settled(&app).await
+async fn flush(state: Shared, Own(channel): Own) -> Response {
+    channel.flush();
+    settle(state, Own(channel)).await
 }
 
-async fn settle(State(app): Shared) -> Response {
-    settled(&app).await
+async fn pause(Own(channel): Own) -> Response {
+    channel.pause(true);
+    describe(&channel)
 }
 
-async fn pause(State(app): Shared) -> Response {
-    app.webhooks.pause(true);
-    describe(&app)
-}
-
-async fn resume(State(app): Shared) -> Response {
-    app.webhooks.pause(false);
-    describe(&app)
+async fn resume(Own(channel): Own) -> Response {
+    channel.pause(false);
+    describe(&channel)
 }
 
 #[derive(Deserialize)]
@@ -130,7 +151,7 @@ struct ByHand {
     signature_header: Option<String>,
 }
 
-async fn send(State(app): Shared, body: Bytes) -> Answer {
+async fn send(State(app): Shared, Own(channel): Own, body: Bytes) -> Answer {
     let wish: ByHand = read(&body)?;
     let text = match wish.body {
         Value::String(text) => text,
@@ -141,7 +162,7 @@ async fn send(State(app): Shared, body: Bytes) -> Answer {
         (None, Some(token)) => Signed::With(token),
         (None, None) => Signed::As(wish.signature),
     };
-    let sent = app.webhooks.send(&app.clock, text, wish.content_type, signed).await;
+    let sent = channel.send(&app.clock, text, wish.content_type, signed).await;
     sent.map(|delivery| Json(delivery).into_response()).ok_or_else(unsubscribed)
 }
 
@@ -151,12 +172,12 @@ struct Redeliver {
     seq: u64,
 }
 
-async fn redeliver(State(app): Shared, body: Bytes) -> Answer {
+async fn redeliver(State(app): Shared, Own(channel): Own, body: Bytes) -> Answer {
     let Redeliver { seq } = read(&body)?;
-    if app.webhooks.subscription().is_none() {
+    if channel.subscription().is_none() {
         return Err(unsubscribed());
     }
-    let sent = app.webhooks.redeliver(&app.clock, seq).await;
+    let sent = channel.redeliver(&app.clock, seq).await;
     sent.map(|delivery| Json(delivery).into_response())
         .ok_or_else(|| missing(&format!("delivery {seq}")))
 }

@@ -354,6 +354,12 @@ impl Book {
         killed
     }
 
+    /// Whether an app has a grant of a company that lives.
+    pub(super) fn has_grant(&self, client: &ClientId, realm: &Realm) -> bool {
+        let mut grants = self.grants.values();
+        grants.any(|grant| grant.dead.is_none() && grant.realm == *realm && grant.client == *client)
+    }
+
     /// Grants of a company that live.
     pub(super) fn live_grants(&self, realm: &Realm) -> usize {
         self.grants.values().filter(|grant| grant.realm == *realm && grant.dead.is_none()).count()

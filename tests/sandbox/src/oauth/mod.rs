@@ -211,6 +211,11 @@ impl Oauth {
         lock(&self.book).revoke_refresh(realm)
     }
 
+    /// Whether an app has a grant of a company that lives.
+    pub(crate) fn has_grant(&self, client: &ClientId, realm: &Realm) -> bool {
+        lock(&self.book).has_grant(client, realm)
+    }
+
     /// Grants of a company that live.
     pub(crate) fn live_grants(&self, realm: &Realm) -> usize {
         lock(&self.book).live_grants(realm)

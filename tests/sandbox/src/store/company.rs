@@ -62,7 +62,7 @@ impl Drop for StateGuard<'_> {
     fn drop(&mut self) {
         let changes = std::mem::take(&mut self.state.changes);
         if !changes.is_empty() {
-            self.company.webhooks.tell(&self.company.realm, changes);
+            self.company.webhooks.tell(&self.company.realm, &changes);
         }
     }
 }

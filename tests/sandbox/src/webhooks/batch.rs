@@ -10,6 +10,8 @@ use crate::{chance::Chance, ids::Realm};
 
 /// A post's content, before it has a number.
 pub(super) struct Draft {
+    /// `intuit-t-id`.
+    pub(super) trace_id: String,
     pub(super) shape: Option<Shape>,
     pub(super) content_type: String,
     pub(super) realms: Vec<Realm>,
@@ -53,6 +55,7 @@ fn by_realm(events: Vec<Event>) -> Vec<Vec<Event>> {
 pub(super) fn draft(
     events: &[Event],
     source: &str,
+    trace_id: String,
     subscription: &Subscription,
     entity: impl Fn(&Event) -> Option<Map<String, Value>>,
 ) -> serde_json::Result<Draft> {
@@ -67,6 +70,7 @@ pub(super) fn draft(
         }
     }
     Ok(Draft {
+        trace_id,
         shape: Some(subscription.shape),
         content_type: subscription
             .content_type

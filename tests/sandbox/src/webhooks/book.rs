@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Finished posts that are kept.
-const KEEP: usize = 10_000;
+const KEEP: usize = 1000;
 
 /// What the sender does next.
 pub(super) enum Next {
@@ -88,7 +88,8 @@ impl Book {
         self.subscription = subscription;
     }
 
-    fn drop_waiting(&mut self) {
+    /// Throws away what waits.
+    pub(super) fn drop_waiting(&mut self) {
         self.generation += 1;
         self.waiting.clear();
         self.flushing = false;
@@ -170,12 +171,12 @@ impl Book {
     }
 
     /// Puts posts at the end of the queue, unless what they tell was thrown away meanwhile.
-    pub(super) fn enqueue(&mut self, generation: u64, posts: Vec<(Draft, String)>, now: Timestamp) {
+    pub(super) fn enqueue(&mut self, generation: u64, posts: Vec<Draft>, now: Timestamp) {
         if generation != self.generation {
             return;
         }
-        for (draft, trace_id) in posts {
-            let seq = self.note(Origin::Change, None, draft, trace_id, now).seq;
+        for draft in posts {
+            let seq = self.note(Origin::Change, None, draft, now).seq;
             self.queue.push_back(seq);
         }
     }
@@ -186,10 +187,9 @@ impl Book {
         origin: Origin,
         repeats: Option<u64>,
         draft: Draft,
-        trace_id: String,
         now: Timestamp,
     ) -> Delivery {
-        let mut delivery = self.note(origin, repeats, draft, trace_id, now);
+        let mut delivery = self.note(origin, repeats, draft, now);
         delivery.standing = Standing::Sending;
         delivery.attempts.push(Attempt { at: now, outcome: Outcome::default() });
         self.deliveries.insert(delivery.seq, delivery.clone());
@@ -201,11 +201,10 @@ impl Book {
         origin: Origin,
         repeats: Option<u64>,
         draft: Draft,
-        trace_id: String,
         now: Timestamp,
     ) -> Delivery {
         self.last += 1;
-        let delivery = Delivery::new(self.last, origin, repeats, draft, trace_id, now);
+        let delivery = Delivery::new(self.last, origin, repeats, draft, now);
         self.deliveries.insert(delivery.seq, delivery.clone());
         self.forget_oldest();
         delivery
@@ -240,7 +239,7 @@ impl Book {
     }
 
     /// All posts that are kept, oldest first.
-    pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+    pub(super) fn deliveries(&self) -> impl DoubleEndedIterator<Item = &Delivery> {
         self.deliveries.values()
     }
 

@@ -97,7 +97,6 @@ impl Delivery {
         origin: Origin,
         repeats: Option<u64>,
         draft: Draft,
-        trace_id: String,
         at: Timestamp,
     ) -> Self {
         Self {
@@ -108,7 +107,7 @@ impl Delivery {
             at,
             shape: draft.shape,
             content_type: draft.content_type,
-            trace_id,
+            trace_id: draft.trace_id,
             realms: draft.realms,
             event_ids: draft.event_ids,
             attempts: Vec::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{book::Next, *};
 use crate::{entities::Kind, ids::EntityId, oauth::Consent, store::ChangeKind};
 
 const A: &str = "9341453000000001";
@@ -12,22 +12,32 @@ fn app(changes: Value) -> App {
     let config =
         Config { webhook_url: Some("http://localhost:1/".into()), seed: 1, ..Config::ephemeral() };
     let app = App::new(config, "http://localhost:2".into()).unwrap();
-    let registration = app.oauth.registration(&app.config.client_id).unwrap();
+    connect(&app, &app.config.client_id);
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
+    let subscription = own(&app).subscription().unwrap().changed(changes).unwrap();
+    own(&app).subscribe(Some(subscription));
+    app
+}
+
+/// Lets a person connect company A to an app.
+fn connect(app: &App, client: &str) {
+    let registration = app.oauth.registration(client).unwrap();
+    let redirect_uri = "http://localhost:1/x";
     let consent = Consent {
         client: registration.client_id.clone(),
         realm: Realm::from(A),
-        redirect_uri: "http://localhost:1/x".into(),
+        redirect_uri: redirect_uri.into(),
         scope: String::new(),
         nonce: None,
         challenge: None,
     };
     let code = app.oauth.code(consent, app.now());
-    let redirect_uri = "http://localhost:1/x";
     assert!(app.oauth.exchange(&registration, &code, redirect_uri, None, app.now()).is_ok());
-    let Value::Object(changes) = changes else { panic!("changes are an object") };
-    let subscription = app.webhooks.subscription().unwrap().changed(changes).unwrap();
-    app.webhooks.subscribe(Some(subscription));
-    app
+}
+
+/// The channel of the configured app.
+fn own(app: &App) -> Arc<Channel> {
+    app.webhooks.channel(&ClientId::from(app.config.client_id.as_str()))
 }
 
 /// Writes customer 1 as `change`.
@@ -40,11 +50,11 @@ fn write(app: &App, change: ChangeKind) {
 
 /// The body that tells what waits.
 fn body(app: &App) -> Value {
-    app.webhooks.flush();
-    let Next::Batch(events, subscription, _) = lock(&app.webhooks.book).next(app.now()) else {
+    own(app).flush();
+    let Next::Batch(events, subscription, _) = own(app).next(app.now()) else {
         panic!("nothing waits")
     };
-    let drafts = app.webhooks.batch(app, events, &subscription);
+    let drafts = own(app).batch(app, events, &subscription);
     assert_eq!(drafts.len(), 1);
     serde_json::from_str(&drafts[0].body).unwrap()
 }
@@ -98,23 +108,39 @@ fn a_void_and_an_email_have_their_names_in_both_shapes() {
 fn the_table_of_the_page_decides_what_is_told() {
     let app = app(json!({}));
     write(&app, ChangeKind::Void);
-    assert_eq!(app.webhooks.waiting().0, 0);
+    assert_eq!(own(&app).waiting().0, 0);
     write(&app, ChangeKind::Update);
-    assert_eq!(app.webhooks.waiting().0, 1);
+    assert_eq!(own(&app).waiting().0, 1);
 }
 
 #[test]
 fn posts_of_before_a_reset_are_not_queued_after_it() {
     let app = app(json!({}));
     write(&app, ChangeKind::Update);
-    app.webhooks.flush();
-    let Next::Batch(events, subscription, generation) = lock(&app.webhooks.book).next(app.now())
-    else {
+    let channel = own(&app);
+    channel.flush();
+    let Next::Batch(events, subscription, generation) = channel.next(app.now()) else {
         panic!("nothing waits")
     };
-    let drafts = app.webhooks.batch(&app, events, &subscription);
+    let posts = channel.batch(&app, events, &subscription);
     app.webhooks.reset(&app.config).unwrap();
-    let posts = drafts.into_iter().map(|draft| (draft, String::new())).collect();
-    lock(&app.webhooks.book).enqueue(generation, posts, app.now());
-    assert_eq!(app.webhooks.waiting(), (0, 0));
+    channel.enqueue(generation, posts, app.now());
+    assert_eq!(channel.waiting(), (0, 0));
+}
+
+#[test]
+fn each_app_is_told_of_the_companies_that_it_is_connected_to() {
+    let app = app(json!({}));
+    let wish = json!({ "clientId": "other", "clientSecret": "s" });
+    app.oauth.register(serde_json::from_value(wish).unwrap()).unwrap();
+    let other = app.webhooks.channel(&ClientId::from("other"));
+    let subscription = own(&app).subscription().unwrap();
+    other.subscribe(Some(subscription.changed(serde_json::Map::new()).unwrap()));
+    write(&app, ChangeKind::Update);
+    assert_eq!((own(&app).waiting().0, other.waiting().0), (1, 0));
+    connect(&app, "other");
+    write(&app, ChangeKind::Update);
+    assert_eq!((own(&app).waiting().0, other.waiting().0), (2, 1));
+    app.webhooks.forget_waiting();
+    assert_eq!((own(&app).waiting().0, other.waiting().0), (0, 0));
 }

@@ -269,6 +269,8 @@ async fn deliveries_are_selected_by_company_and_number() {
     assert_eq!(count(app.admin_get(&format!("/webhooks/deliveries?since={seq}")).await), 1);
     assert_eq!(count(app.admin_get(&format!("/webhooks/deliveries?realm={A}")).await), 2);
     assert_eq!(count(app.admin_get("/webhooks/deliveries?realm=1").await), 0);
+    let last = app.admin_get("/webhooks/deliveries?last=1").await;
+    assert_eq!(last["deliveries"], json!([app.deliveries().await[1]]));
 }
 
 #[tokio::test]
