@@ -144,3 +144,19 @@ fn each_app_is_told_of_the_companies_that_it_is_connected_to() {
     app.webhooks.forget_waiting();
     assert_eq!((own(&app).waiting().0, other.waiting().0), (0, 0));
 }
+
+#[test]
+fn a_change_after_the_end_of_a_window_has_its_own_however_late_that_closes() {
+    let app = app(json!({ "aggregateMs": 60_000 }));
+    write(&app, ChangeKind::Update);
+    app.clock.advance(30);
+    write(&app, ChangeKind::Update);
+    app.clock.advance(31);
+    write(&app, ChangeKind::Update);
+    app.clock.advance(3600);
+    let sizes = [(); 2].map(|()| match own(&app).next(app.now()) {
+        Next::Batch(events, ..) => events.len(),
+        Next::Post(..) | Next::Wait(_) => 0,
+    });
+    assert_eq!(sizes, [2, 1]);
+}
