@@ -102,6 +102,7 @@ async fn change_company(State(app): Shared, Path(realm): Path<String>, body: Byt
     let profile: Profile =
         serde_json::from_value(Value::Object(profile)).map_err(|error| bad(error.to_string()))?;
     state.set_profile(profile).map_err(bad)?;
+    state.settings_changed("Preferences", app.now());
     Ok(Json(json!({ "profile": state.profile })).into_response())
 }
 

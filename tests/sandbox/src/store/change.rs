@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{entities::Kind, ids::EntityId};
+use crate::ids::EntityId;
 
 /// What was done; the words are those of the webhooks (webhooks page, table of operations).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub(crate) enum ChangeKind {
 /// One change of one entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    pub(crate) kind: Kind,
+    /// QuickBooks' name of it.
+    pub(crate) entity: &'static str,
     pub(crate) id: EntityId,
     pub(crate) change: ChangeKind,
     /// By the sandbox's clock.

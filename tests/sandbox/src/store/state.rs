@@ -135,8 +135,14 @@ impl State {
             },
         };
         let record = self.put_record(kind, record);
-        self.changes.push(Change { kind, id: record.id.clone(), change, at });
+        self.changes.push(Change { entity: kind.name(), id: record.id.clone(), change, at });
         record
+    }
+
+    /// Notes that `Preferences` or `CompanyInfo` was changed; each is the only one of its kind.
+    pub(crate) fn settings_changed(&mut self, entity: &'static str, now: Timestamp) {
+        let (id, change) = (EntityId::from("1"), ChangeKind::Update);
+        self.changes.push(Change { entity, id, change, at: now });
     }
 
     /// Forgets what happened so far, so that a seed is not told to anybody.
@@ -255,7 +261,7 @@ impl State {
     pub(crate) fn remove(&mut self, kind: Kind, id: &str, now: Timestamp) -> Option<Record> {
         let record = self.bury(kind, id, now)?;
         self.changes.push(Change {
-            kind,
+            entity: kind.name(),
             id: record.id.clone(),
             change: ChangeKind::Delete,
             at: now,

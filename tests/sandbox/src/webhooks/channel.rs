@@ -25,6 +25,7 @@ use crate::{
     app::App,
     chance::Chance,
     clock::Clock,
+    entities::{Kind, preferences},
     ids::{ClientId, Realm},
     store::{Change, lock},
 };
@@ -92,20 +93,29 @@ impl Channel {
     pub(super) fn tell(&self, realm: &Realm, changes: &[Change]) {
         let mut book = lock(&self.book);
         let Some(subscription) = book.subscription.clone() else { return };
-        for Change { kind, id: entity, change, at } in changes.iter().cloned() {
+        for Change { entity, id: entity_id, change, at } in changes.iter().cloned() {
             let (operation, deleted) = event::operation(change);
-            if !subscription.wants(kind.name(), operation) {
+            if !subscription.wants(entity, operation) {
                 continue;
             }
             let uuid = self.chance.uuid();
             let id = match subscription.event_ids {
                 EventIds::Uuid => uuid.to_string(),
-                EventIds::Named => format!("{uuid}-{}-{entity}", kind.name()),
+                EventIds::Named => format!("{uuid}-{entity}-{entity_id}"),
             };
             let within_ms = i64::try_from(self.chance.bits() % 1_000_000).unwrap_or(0);
             let time = book.time_of(at, within_ms);
             let realm = realm.clone();
-            book.wait_for_window(Event { id, realm, kind, entity, operation, deleted, at, time });
+            book.wait_for_window(Event {
+                id,
+                realm,
+                entity,
+                entity_id,
+                operation,
+                deleted,
+                at,
+                time,
+            });
         }
         drop(book);
         self.written.send_replace(());
@@ -263,8 +273,14 @@ impl Channel {
         let entity = |event: &Event| -> Option<Map<String, Value>> {
             let company = app.company(event.realm.as_str())?;
             let state = company.state();
-            let record = state.table(event.kind).get(event.entity.as_str())?;
-            Some(state.wire(event.kind, record))
+            match Kind::parse(event.entity) {
+                Some(kind) => {
+                    let record = state.table(kind).get(event.entity_id.as_str())?;
+                    Some(state.wire(kind, record))
+                }
+                None if event.entity == "Preferences" => Some(preferences(&state)),
+                None => None,
+            }
         };
         batch::arrange(events, subscription, &self.chance)
             .iter()

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::subscription::{Data, Operation, Subscription, VoidName};
 use crate::{
-    entities::Kind,
     ids::{EntityId, Realm},
     store::ChangeKind,
 };
@@ -16,8 +15,9 @@ use crate::{
 pub(super) struct Event {
     pub(super) id: String,
     pub(super) realm: Realm,
-    pub(super) kind: Kind,
-    pub(super) entity: EntityId,
+    /// QuickBooks' name of what was changed.
+    pub(super) entity: &'static str,
+    pub(super) entity_id: EntityId,
     pub(super) operation: Operation,
     /// What was merged into the entity.
     pub(super) deleted: Option<EntityId>,
@@ -93,10 +93,10 @@ pub(super) fn cloud_events(
                 specversion: "1.0",
                 id: &event.id,
                 source,
-                type_: format!("qbo.{}.{name}.v1", event.kind.name().to_lowercase()),
+                type_: format!("qbo.{}.{name}.v1", event.entity.to_lowercase()),
                 datacontenttype: data.is_some().then_some("application/json"),
                 time: event.time,
-                intuitentityid: &event.entity,
+                intuitentityid: &event.entity_id,
                 intuitaccountid: &event.realm,
                 data,
             }
@@ -122,8 +122,8 @@ pub(super) fn classic(events: &[Event]) -> serde_json::Result<String> {
     let mut realms: Vec<(&Realm, Vec<Classic>)> = Vec::new();
     for event in events {
         let told = Classic {
-            name: event.kind.name(),
-            id: &event.entity,
+            name: event.entity,
+            id: &event.entity_id,
             operation: event.operation,
             last_updated: event.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
             deleted_id: event.deleted.as_ref(),

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{A, B, TestSandbox},
+    harness::{A, B, REDIRECT, TestSandbox},
     receiver::{Receiver, TOKEN},
 };
 
@@ -236,6 +236,56 @@ async fn a_deleted_activity_is_told() {
     let event = &posts[1].events()[0];
     assert_eq!(event["type"], "qbo.timeactivity.deleted.v1");
     assert_eq!((&event["intuitentityid"], &event["data"]), (&activity["Id"], &json!({})));
+}
+
+#[tokio::test]
+async fn changed_settings_are_told_as_preferences() {
+    let (app, receiver) = TestSandbox::subscribed(json!({ "data": "full" })).await;
+    app.admin_post(&format!("/companies/{A}"), json!({ "bookCloseDate": "2026-10-31" })).await;
+    app.flush().await;
+    let event = &receiver.single().events()[0];
+    assert_eq!(event["type"], "qbo.preferences.updated.v1");
+    assert_eq!(event["intuitentityid"], "1");
+    let told = &event["data"]["AccountingInfoPrefs"]["BookCloseDate"];
+    assert_eq!(told, "2026-10-31");
+}
+
+#[tokio::test]
+async fn each_app_has_its_own_subscription_and_its_own_queue() {
+    let (app, receiver) = TestSandbox::subscribed(json!({})).await;
+    let wish = json!({ "clientId": "other", "clientSecret": "s" });
+    app.admin_post("/apps", wish).await;
+    let second = Receiver::start().await;
+    let subscription = json!({
+        "url": second.url(), "verifierToken": "its own", "aggregateMs": 3_600_000,
+    });
+    app.admin_post("/webhooks?app=other", subscription).await;
+    app.touch(A, "Employee", "55").await;
+
+    let code = app.send(app.http.get(app.authorize_url(&[("client_id", "other"), ("auto", A)])));
+    let target = code.await.headers["location"].to_str().unwrap().to_owned();
+    let target = reqwest::Url::parse(&target).unwrap();
+    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT)];
+    let request = app.http.post(app.public("/oauth2/v1/tokens/bearer"));
+    app.send(request.basic_auth("other", Some("s")).form(&form)).await.ok();
+
+    // The first app does not acknowledge; that holds up nobody else.
+    receiver.answer(&[500]);
+    app.touch(A, "Employee", "56").await;
+    app.flush().await;
+    app.admin(Method::POST, "/webhooks/flush?app=other", None).await;
+    let post = second.single();
+    assert!(post.is_signed_with("its own"));
+    assert_eq!(post.events().len(), 1, "only what was changed since it was connected");
+    assert_eq!(receiver.single().events().len(), 2);
+    assert_ne!(post.ids()[0], receiver.single().ids()[1]);
+    assert_ne!(post.events()[0]["source"], receiver.single().events()[0]["source"]);
+    let own = app.admin_get("/webhooks/deliveries?app=other").await;
+    assert_eq!(own["deliveries"].as_array().unwrap().len(), 1);
+
+    let url = format!("{}/webhooks?app=nobody", app.sandbox.sandbox.admin_url());
+    assert_eq!(app.send(app.http.get(url)).await.status, 404);
 }
 
 #[tokio::test]
