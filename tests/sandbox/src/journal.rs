@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::{ids::Realm, store::lock};
 
-/// Old entries go when there are more than this.
+/// Old entries go when there are more than this, or when they take more than so many bytes.
 const KEEP: usize = 100_000;
+const KEEP_BYTES: usize = 128 * 1024 * 1024;
 
 /// One request.
 #[derive(Clone, Debug, Serialize)]
@@ -49,9 +50,21 @@ pub(crate) struct Entry {
     pub(crate) duration_ms: u64,
 }
 
+impl Entry {
+    /// About what it takes in memory: itself and the texts whose length the client decides.
+    fn bytes(&self) -> usize {
+        let texts = [&self.requestid, &self.entity, &self.operation, &self.user_agent];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let realm = self.realm.as_ref().map_or(0, |realm| realm.as_str().len());
+        let own = self.intuit_tid.len() + self.body_sha256.len() + self.method.len();
+        size_of::<Self>() + self.path.len() + self.query.len() + texts + realm + own
+    }
+}
+
 #[derive(Default)]
 struct Entries {
     kept: VecDeque<Entry>,
+    bytes: usize,
     last: u64,
 }
 
@@ -65,10 +78,12 @@ impl Journal {
         let mut entries = lock(&self.0);
         entries.last += 1;
         entry.seq = entries.last;
-        if entries.kept.len() == KEEP {
-            entries.kept.pop_front();
-        }
+        entries.bytes += entry.bytes();
         entries.kept.push_back(entry);
+        while entries.kept.len() > KEEP || entries.bytes > KEEP_BYTES {
+            let Some(oldest) = entries.kept.pop_front() else { break };
+            entries.bytes = entries.bytes.saturating_sub(oldest.bytes());
+        }
     }
 
     /// Entries that `wanted` wants, oldest first.
@@ -78,6 +93,58 @@ impl Journal {
 
     /// Forgets the entries; the numbers go on, so that a `since` held by a test stays right.
     pub(crate) fn clear(&self) {
-        lock(&self.0).kept.clear();
+        let mut entries = lock(&self.0);
+        entries.kept.clear();
+        entries.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(query: String) -> Entry {
+        Entry {
+            seq: 0,
+            at: Timestamp::UNIX_EPOCH,
+            method: "GET".into(),
+            path: "/v3/company/1/query".into(),
+            query,
+            realm: None,
+            requestid: None,
+            status: Some(200),
+            intuit_tid: String::new(),
+            entity: None,
+            operation: None,
+            replayed: false,
+            fault: None,
+            cut: None,
+            user_agent: None,
+            body_sha256: String::new(),
+            duration_ms: 0,
+        }
+    }
+
+    #[test]
+    fn old_entries_go_when_they_are_too_many() {
+        let journal = Journal::default();
+        for _ in 0..=KEEP {
+            journal.add(entry(String::new()));
+        }
+        let entries = lock(&journal.0);
+        assert_eq!(entries.kept.len(), KEEP);
+        assert_eq!(entries.kept.front().map(|entry| entry.seq), Some(2));
+    }
+
+    #[test]
+    fn long_queries_do_not_make_it_grow_without_bound() {
+        let journal = Journal::default();
+        for _ in 0..300 {
+            journal.add(entry("x".repeat(1024 * 1024)));
+        }
+        let entries = lock(&journal.0);
+        assert_eq!(entries.kept.len(), 127);
+        assert_eq!(entries.bytes, entries.kept.iter().map(Entry::bytes).sum::<usize>());
+        assert_eq!(entries.kept.back().map(|entry| entry.seq), Some(300));
     }
 }

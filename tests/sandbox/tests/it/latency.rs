@@ -36,7 +36,7 @@ async fn calls_take_their_time_and_gateway_refusals_and_oauth_none() {
 
 #[tokio::test]
 async fn a_call_commits_before_its_end_and_not_at_its_beginning() {
-    let app = slow(400).await;
+    let app = slow(480).await;
     let before = app.stored("TimeActivity").await.len();
     let call = app.request(Method::POST, "timeactivity").json(&activity(json!({})));
     let call = tokio::spawn(call.send());
@@ -80,6 +80,19 @@ async fn a_call_that_takes_too_long_is_504_and_not_committed() {
     // The request id counts as never sent.
     app.admin_post("/latency", json!({ "singleMs": 0 })).await;
     app.post("timeactivity?requestid=late", &activity(json!({}))).await.ok();
+}
+
+#[tokio::test]
+async fn a_call_that_is_cut_off_after_its_commit_is_done_all_the_same() {
+    let app = slow(0).await;
+    app.admin_post("/latency", json!({ "timeoutMs": 150 })).await;
+    app.admin_post("/faults", json!({ "delayAfterMs": 60_000 })).await;
+    let before = app.stored("TimeActivity").await.len();
+    let answer = app.post("timeactivity?requestid=cut", &activity(json!({}))).await;
+    assert_eq!(answer.status, 504);
+    assert_eq!(app.stored("TimeActivity").await.len(), before + 1);
+    app.post("timeactivity?requestid=cut", &activity(json!({}))).await.ok();
+    assert_eq!(app.stored("TimeActivity").await.len(), before + 1);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::harness::{A, activity};
 
 /// Connections that are kept open, and rounds of four calls on each.
 const CONNECTIONS: usize = 16;
-const ROUNDS: usize = 500;
+const ROUNDS: usize = 2000;
 /// Requests a second that one core has to serve without optimisation, and with it.
 const ENOUGH: f64 = if cfg!(debug_assertions) { 300.0 } else { 2000.0 };
 
