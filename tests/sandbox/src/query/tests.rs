@@ -218,21 +218,16 @@ fn statement() -> impl Strategy<Value = String> {
         option::of(1..30_usize),
     )
         .prop_map(|(what, conditions, order, start, max)| {
-            let mut text = format!("select {what} from TimeActivity");
-            for (number, condition) in conditions.iter().enumerate() {
-                text += if number == 0 { " where " } else { " and " };
-                text += condition;
+            let mut words = vec![format!("select {what} from TimeActivity")];
+            if !conditions.is_empty() {
+                words.push(format!("where {}", conditions.join(" and ")));
             }
             if !order.is_empty() {
-                text += &format!(" orderby {}", order.join(", "));
+                words.push(format!("orderby {}", order.join(", ")));
             }
-            if let Some(start) = start {
-                text += &format!(" startposition {start}");
-            }
-            if let Some(max) = max {
-                text += &format!(" maxresults {max}");
-            }
-            text
+            words.extend(start.map(|start| format!("startposition {start}")));
+            words.extend(max.map(|max| format!("maxresults {max}")));
+            words.join(" ")
         })
 }
 

@@ -128,3 +128,13 @@ async fn a_bad_latency_is_refused() {
         assert!(answer.body["error"].is_string(), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn a_batch_takes_the_time_of_all_its_items() {
+    let app = slow(10_000).await;
+    app.admin_post("/latency", json!({ "batchItemMs": 60 })).await;
+    let query = |id: u8| json!({ "bId": id.to_string(), "Query": "select * from Item" });
+    let batch = json!({ "BatchItemRequest": (0..5).map(query).collect::<Vec<_>>() });
+    let took = timed(app.post("batch", &batch)).await;
+    assert!((300..2000).contains(&took.as_millis()), "{took:?}");
+}

@@ -4,7 +4,7 @@ use futures_like::join_all;
 use quickbooks_sandbox::Config;
 use serde_json::json;
 
-use crate::harness::{A, TestSandbox, activity};
+use crate::harness::{A, REDIRECT, TestSandbox, activity};
 
 /// Joins futures of one type, which is all that is needed of a futures library here.
 mod futures_like {
@@ -184,4 +184,37 @@ async fn bad_limits_are_refused_and_a_reset_brings_them_back() {
         .await;
     app.admin_post("/reset", json!({})).await;
     assert_eq!(app.admin_get("/limits").await, configured);
+}
+
+#[tokio::test]
+async fn a_second_belongs_to_each_app_and_a_minute_to_all_of_the_company() {
+    let app = TestSandbox::connected().await;
+    let other = json!({ "clientId": "other", "clientSecret": "other-secret" });
+    app.admin_post("/apps", other).await;
+    let url = app.authorize_url(&[("client_id", "other"), ("auto", A)]);
+    let consent = app.send(app.http.get(url)).await;
+    let target = reqwest::Url::parse(consent.headers["location"].to_str().unwrap()).unwrap();
+    let code = target.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let exchange = app
+        .http
+        .post(app.public("/oauth2/v1/tokens/bearer"))
+        .basic_auth("other", Some("other-secret"))
+        .form(&[("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", REDIRECT)]);
+    let tokens = app.send(exchange).await.ok();
+    let token = tokens.body["access_token"].as_str().unwrap();
+    let url = app.public(&format!("/v3/company/{A}/preferences"));
+    let as_other = async || app.send(app.http.get(&url).bearer_auth(token)).await.status.as_u16();
+
+    app.admin_post("/limits", json!({ "perSecond": 2 })).await;
+    app.get("preferences").await.ok();
+    app.get("preferences").await.ok();
+    assert_eq!(app.get("preferences").await.status, 429);
+    assert_eq!(as_other().await, 200);
+    app.admin_post("/limits", json!({ "perSecond": null, "perMinute": 4 })).await;
+    assert_eq!(as_other().await, 200);
+    assert_eq!(as_other().await, 429);
+    assert_eq!(app.get("preferences").await.status, 429);
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!((&counters["maxPerSecond"], &counters["maxPerMinute"]), (&json!(2), &json!(4)));
+    assert_eq!(counters["throttledBy"]["perMinute"], 2);
 }

@@ -95,3 +95,25 @@ async fn a_throttled_read_is_not_metered() {
     let meter = app.admin_get("/meter").await;
     assert_eq!((&meter["count"], &meter["refused"]), (&json!(1), &json!(0)));
 }
+
+#[tokio::test]
+async fn a_batch_is_metered_by_its_items_or_as_one_and_cdc_as_one() {
+    let app = TestSandbox::connected().await;
+    let item =
+        |id: &str| json!({ "bId": id, "operation": "create", "TimeActivity": activity(json!({})) });
+    let batch = json!({ "BatchItemRequest": [item("1"), item("2"), item("3")] });
+    app.post("batch", &batch).await.ok();
+    assert_eq!(app.admin_get("/meter").await["byKind"], json!({ "batch": 3 }));
+    app.admin_post("/meter", json!({ "batchCounts": "one" })).await;
+    app.post("batch", &batch).await.ok();
+    let now = app.admin_get("/clock").await["now"].as_str().unwrap().to_owned();
+    app.get(&format!("cdc?entities=Employee,Customer&changedSince={now}")).await.ok();
+    let meter = app.admin_get("/meter").await;
+    assert_eq!(meter["byKind"], json!({ "batch": 4, "cdc": 1 }));
+    // A batch that is refused as a whole is free.
+    assert_eq!(app.post("batch", &json!({})).await.status, 400);
+    assert_eq!(app.admin_get("/meter").await["count"], 5);
+
+    app.admin_post("/meter", json!({ "cap": 5 })).await;
+    assert_eq!(app.post("batch", &batch).await.status, 429);
+}
