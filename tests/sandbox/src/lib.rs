@@ -42,11 +42,5 @@ pub use config::{Config, USAGE};
 pub use latency::LatencyModel;
 pub use server::Sandbox;
 
-/// What the property tests drive without a server.
 #[doc(hidden)]
-pub mod testing {
-    /// Parses and runs `statement` over the seeded company A; the answer's text.
-    pub fn run_query(statement: &str) -> String {
-        crate::query::run_on_seed(statement)
-    }
-}
+pub mod testing;

@@ -12,6 +12,7 @@ mod meter;
 mod oauth;
 mod replay;
 mod requests;
+mod schema;
 mod webhooks;
 
 use std::sync::Arc;
@@ -83,6 +84,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(oauth::routes())
         .merge(replay::routes())
         .merge(requests::routes())
+        .merge(schema::routes())
         .merge(webhooks::routes())
         // The server's own limit has been applied already.
         .layer(DefaultBodyLimit::disable())

@@ -2,11 +2,14 @@
 
 mod account;
 mod actions;
+mod answers;
+mod body;
 mod email;
 mod estimate;
 mod invoice;
 mod item;
 mod kind;
+mod lengths;
 mod lines;
 mod links;
 mod money;
@@ -28,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub(crate) use actions::remove;
+pub(crate) use answers::check_answer;
 pub(crate) use kind::Kind;
 pub(crate) use links::settle;
 pub(crate) use names::rename_descendants;

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
+    http::{HeaderMap, HeaderValue, header},
     routing::{get, post},
 };
 use jiff::Timestamp;
@@ -220,6 +221,24 @@ impl Oauth {
     pub(crate) fn live_grants(&self, realm: &Realm) -> usize {
         lock(&self.book).live_grants(realm)
     }
+}
+
+/// For property tests: reads `body` as every form and query that the endpoints take.
+pub(crate) fn read_forms(authorization: &str, body: &[u8]) {
+    let oauth = Oauth::new("sandbox-client", "sandbox-secret", Arc::new(Chance::new(1)));
+    let form = request::Form::read(body);
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_str(authorization) {
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(header::CONTENT_TYPE, kind);
+    let caller = request::authenticate(&oauth, &headers, &form);
+    if let (Some(app), Some(token)) = (caller, revoke::token_of(body, &form)) {
+        let _ = oauth.revoke(&app.client_id, &token);
+    }
+    // What is read does not matter here, only that it is.
+    let _ = (token::Wanted::read(&headers, &form), pages::read(&oauth, &form));
 }
 
 impl Refusal {

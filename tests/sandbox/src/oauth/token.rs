@@ -21,13 +21,13 @@ use crate::{app::App, counters::TokenCall, fault::json_response, faults::Subject
 const HARD_EXPIRY_HEADER: &str = "x-include-refresh-token-hard-expires-in";
 
 /// What a call asks for.
-enum Wanted<'a> {
+pub(super) enum Wanted<'a> {
     Exchange { code: &'a str, redirect_uri: &'a str, verifier: Option<&'a str> },
     Refresh(&'a str),
 }
 
 impl<'a> Wanted<'a> {
-    fn read(headers: &HeaderMap, form: &'a Form) -> Result<Self, Refused> {
+    pub(super) fn read(headers: &HeaderMap, form: &'a Form) -> Result<Self, Refused> {
         let field = |name| form.get(name).ok_or(INVALID_REQUEST);
         if !is_form(headers) || form.repeats {
             return Err(INVALID_REQUEST);

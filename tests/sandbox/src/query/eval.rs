@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
     filter::{Filter, Literal, compare, filters, property, value_of},
+    filterable::is_sortable,
     parser::{Select, Statement, invalid},
     plan::plan,
 };
@@ -15,6 +17,7 @@ use crate::{
         schema::{Comparison, Property},
     },
     fault::Fault,
+    ids::EntityId,
     store::{Record, State, Table},
 };
 
@@ -37,20 +40,17 @@ pub(super) fn run_by(
         [("CompanyInfo", company_info as fn(&State) -> _), ("Preferences", preferences)]
     {
         if statement.entity.eq_ignore_ascii_case(name) {
-            return Ok((answer(name, statement, vec![make(state)]), 1));
+            return one(state, statement, name, make(state)).map(|answer| (answer, 1));
         }
     }
     let Some(kind) = Kind::parse(&statement.entity) else {
-        return Err(invalid(&format!("Invalid context declaration: {}", statement.entity)));
+        // The recorded text.
+        let name = &statement.entity;
+        return Err(invalid(&format!("Metadata not found for Entity: {name}")));
     };
-    let filters = filters(state, kind, statement)?;
-    let order = order(kind, statement)?;
-    let fields = match &statement.select {
-        Select::Fields(names) => {
-            Some(names.iter().map(|name| property(kind, name)).collect::<Result<Vec<_>, _>>()?)
-        }
-        _ => None,
-    };
+    let filters = filters(state, kind.name(), kind.is_name_list(), statement)?;
+    let order = order(kind.name(), statement)?;
+    let fields = fields(kind.name(), statement)?;
 
     let counts = statement.select == Select::Count;
     let (skip, take) = (statement.start - 1, statement.max);
@@ -97,32 +97,74 @@ fn page_answer(name: &str, start: usize, rows: Vec<Map<String, Value>>) -> Map<S
     out
 }
 
+/// The selected fields; `None`: all of them.
+fn fields(entity: &str, statement: &Statement) -> Result<Option<Vec<Property>>, Fault> {
+    let (names, all) = match &statement.select {
+        Select::Count => return Ok(None),
+        Select::All(beside) => (beside, true),
+        Select::Fields(names) => (names, false),
+    };
+    let fields = names.iter().map(|name| property(entity, name)).collect::<Result<Vec<_>, _>>()?;
+    Ok((!all).then_some(fields))
+}
+
 /// The answer for what a company has one of.
-fn answer(name: &str, statement: &Statement, rows: Vec<Map<String, Value>>) -> Map<String, Value> {
+fn one(
+    state: &State,
+    statement: &Statement,
+    name: &str,
+    entity: Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    let filters = filters(state, name, false, statement)?;
+    order(name, statement)?;
+    let fields = fields(name, statement)?;
+    let record = record_of(&entity);
+    let matches = filters.iter().all(|filter| filter.holds(&record));
     if statement.select == Select::Count {
         let mut out = Map::new();
-        out.insert("totalCount".into(), json!(rows.len()));
-        return out;
+        out.insert("totalCount".into(), json!(usize::from(matches)));
+        return Ok(out);
     }
-    let rows = rows.into_iter().skip(statement.start - 1).take(statement.max).collect();
-    page_answer(name, statement.start, rows)
+    let row = match fields {
+        Some(fields) => only(&entity, &fields),
+        None => entity,
+    };
+    let rows = if matches && statement.start == 1 { vec![row] } else { Vec::new() };
+    Ok(page_answer(name, statement.start, rows))
+}
+
+/// An answered entity as a record, so that conditions can be asked of it.
+fn record_of(entity: &Map<String, Value>) -> Record {
+    let text = |name: &str| entity.get(name).and_then(Value::as_str).unwrap_or("");
+    let time = |name: &str| {
+        let time = entity.get("MetaData").and_then(|times| times.get(name)?.as_str());
+        time.and_then(|time| time.parse().ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+    };
+    Record {
+        id: EntityId::from(text("Id")),
+        sync_token: text("SyncToken").parse().unwrap_or(0),
+        created: time("CreateTime"),
+        updated: time("LastUpdatedTime"),
+        created_seq: 0,
+        updated_seq: 0,
+        fields: entity.clone(),
+    }
 }
 
 /// Properties to sort by, how they compare, and whether they descend.
 pub(super) type Order = Vec<(Property, Comparison, bool)>;
 
-fn order(kind: Kind, statement: &Statement) -> Result<Order, Fault> {
+fn order(entity: &str, statement: &Statement) -> Result<Order, Fault> {
     statement
         .order
         .iter()
         .map(|(name, descending)| {
-            let property = property(kind, name)?;
-            // Id left the sortable properties in January 2026.
+            let property = property(entity, name)?;
             match property.comparison {
-                Some(comparison) if comparison != Comparison::Id => {
+                Some(comparison) if is_sortable(entity, &property.path) => {
                     Ok((property, comparison, *descending))
                 }
-                _ => Err(invalid(&format!("Property {name} is not sortable"))),
+                _ => Err(invalid(&format!("property '{name}' is not sortable"))),
             }
         })
         .collect()
@@ -165,14 +207,16 @@ fn among_equals(order: &Order, a: &Record, b: &Record) -> Ordering {
     if *descending { ordering.reverse() } else { ordering }
 }
 
-/// The selected fields, with the Id and the marks that every entity carries.
+/// The selected fields, with the Id and the marks that every entity carries. `sparse` says that not
+/// everything is there (Intuit's page on data queries).
 fn only(row: &Map<String, Value>, fields: &[Property]) -> Map<String, Value> {
     let mut out = Map::new();
-    for key in ["Id", "domain", "sparse"] {
+    for key in ["Id", "domain"] {
         if let Some(value) = row.get(key) {
             out.insert(key.into(), value.clone());
         }
     }
+    out.insert("sparse".into(), json!(true));
     for field in fields {
         copy(row, &mut out, &field.path);
     }

@@ -13,34 +13,15 @@ use jiff::{
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::parser::{Condition, Operator, Statement, invalid};
+use super::{
+    filterable::is_filterable,
+    parser::{Condition, Operator, Statement, invalid},
+};
 use crate::{
-    entities::{
-        Kind,
-        schema::{self, Comparison, Property, decimal_of, text_of},
-    },
+    entities::schema::{self, Comparison, Property, decimal_of, text_of},
     fault::Fault,
     store::{Record, Scan, State},
 };
-
-/// Properties of a TimeActivity that a query may filter on. Intuit marks only some as filterable;
-/// a filter on another one is refused, so that nobody comes to rely on it.
-const TIME_ACTIVITY_FILTERS: [&str; 14] = [
-    "Id",
-    "TxnDate",
-    "NameOf",
-    "EmployeeRef",
-    "VendorRef",
-    "CustomerRef",
-    "ItemRef",
-    "ClassRef",
-    "DepartmentRef",
-    "ProjectRef",
-    "BillableStatus",
-    "MetaData",
-    "Hours",
-    "Minutes",
-];
 
 /// A literal, read for its property.
 pub(super) enum Literal {
@@ -49,6 +30,8 @@ pub(super) enum Literal {
     Number(Decimal),
     Boolean(bool),
     Instant(Timestamp),
+    /// `' '`, which stands for "not set".
+    Null,
 }
 
 pub(super) struct Filter {
@@ -60,26 +43,27 @@ pub(super) struct Filter {
     set: HashSet<String>,
 }
 
-/// A property of `kind` by name; 4001 if it has none.
-pub(super) fn property(kind: Kind, name: &str) -> Result<Property, Fault> {
-    schema::property(kind.name(), name)
-        .ok_or_else(|| invalid(&format!("Property {name} not found for Entity {}", kind.name())))
+/// A property of an entity by name; 4001 if it has none.
+pub(super) fn property(entity: &str, name: &str) -> Result<Property, Fault> {
+    schema::property(entity, name)
+        .ok_or_else(|| invalid(&format!("Property {name} not found for Entity {entity}")))
 }
 
-/// All conditions, and for name lists that only active entries show unless asked otherwise.
+/// All conditions, and where inactive entries hide that only active ones show unless asked otherwise.
 pub(super) fn filters(
     state: &State,
-    kind: Kind,
+    entity: &str,
+    hides_inactive: bool,
     statement: &Statement,
 ) -> Result<Vec<Filter>, Fault> {
     let mut filters = Vec::new();
     for condition in &statement.conditions {
-        filters.push(filter(state, kind, condition)?);
+        filters.push(filter(state, entity, condition)?);
     }
     let asks_active = filters.iter().any(|filter| filter.property.path == ["Active"]);
-    if kind.is_name_list() && !asks_active {
+    if hides_inactive && !asks_active {
         filters.push(Filter {
-            property: property(kind, "Active")?,
+            property: property(entity, "Active")?,
             comparison: Comparison::Boolean,
             operator: Operator::Equal,
             literals: vec![Literal::Boolean(true)],
@@ -89,24 +73,27 @@ pub(super) fn filters(
     Ok(filters)
 }
 
-fn filter(state: &State, kind: Kind, condition: &Condition) -> Result<Filter, Fault> {
-    let property = property(kind, &condition.property)?;
-    let allowed = kind != Kind::TimeActivity
-        || property.path.first().is_some_and(|p| TIME_ACTIVITY_FILTERS.contains(&p.as_str()));
+fn filter(state: &State, entity: &str, condition: &Condition) -> Result<Filter, Fault> {
+    let name = &condition.property;
+    let property = property(entity, name)?;
     let comparison = property
         .comparison
-        .filter(|_| allowed)
-        .ok_or_else(|| invalid(&format!("Property {} is not queryable", condition.property)))?;
+        .filter(|_| is_filterable(entity, &property.path))
+        .ok_or_else(|| invalid(&format!("property '{name}' is not queryable")))?;
     let operator = condition.operator;
     if operator == Operator::Like && comparison != Comparison::Text {
-        return Err(invalid(&format!("Property {} can't be used with LIKE", condition.property)));
+        return Err(invalid(&format!("property '{name}' can't be used with LIKE")));
     }
     let literals = condition
         .literals
         .iter()
-        .map(|text| literal(comparison, text, &state.zone))
+        .map(|text| match (operator, text.as_str()) {
+            // Intuit's page: "Null is represented as the string ' '".
+            (Operator::Equal, " ") => Some(Literal::Null),
+            (_, text) => literal(comparison, text, &state.zone),
+        })
         .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| invalid(&format!("Invalid value for property {}", condition.property)))?;
+        .ok_or_else(|| invalid(&format!("Invalid value for property {name}")))?;
     let set = match operator {
         Operator::In => literals
             .iter()
@@ -126,7 +113,7 @@ fn literal(comparison: Comparison, text: &str, zone: &TimeZone) -> Option<Litera
         Comparison::Text => Literal::Text(text.to_lowercase()),
         Comparison::Id => Literal::Id(text.to_owned()),
         Comparison::Number => Literal::Number(decimal_of(&json!(text))?),
-        Comparison::Boolean => Literal::Boolean(text.parse().ok()?),
+        Comparison::Boolean => Literal::Boolean(text.to_ascii_lowercase().parse().ok()?),
         Comparison::Date => Literal::Text(text.parse::<Date>().ok()?.to_string()),
         Comparison::Instant => Literal::Instant(instant(text, zone)?),
     })
@@ -148,6 +135,9 @@ fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 impl Filter {
     pub(super) fn holds(&self, record: &Record) -> bool {
         let value = value_of(record, &self.property, self.comparison);
+        if let [Literal::Null] = self.literals.as_slice() {
+            return value.is_none();
+        }
         match self.operator {
             Operator::In => match &value {
                 Some(Literal::Text(text) | Literal::Id(text)) => self.set.contains(text),
@@ -166,8 +156,7 @@ impl Filter {
                     .zip(self.literals.first())
                     .and_then(|(value, literal)| compare(value, literal));
                 match (operator, ordering) {
-                    // What is not set differs from everything.
-                    (Operator::NotEqual, ordering) => ordering != Some(Ordering::Equal),
+                    // What is not set is neither less nor more than anything.
                     (_, None) => false,
                     (Operator::Less, Some(ordering)) => ordering.is_lt(),
                     (Operator::LessOrEqual, Some(ordering)) => ordering.is_le(),
@@ -193,7 +182,9 @@ impl Filter {
     pub(super) fn references(&self) -> Option<(&str, Vec<&str>)> {
         let (field, inner) = self.property.path.split_first()?;
         let by_id = field.ends_with("Ref") && (inner.is_empty() || inner == ["value"]);
-        if !by_id || !matches!(self.operator, Operator::Equal | Operator::In) {
+        let of_some = matches!(self.operator, Operator::Equal | Operator::In)
+            && !matches!(self.literals.as_slice(), [Literal::Null]);
+        if !by_id || !of_some {
             return None;
         }
         let ids: BTreeSet<&str> = self

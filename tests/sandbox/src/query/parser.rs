@@ -1,18 +1,22 @@
-//! The grammar:
+//! The grammar (Intuit's page on data queries):
 //! `SELECT * | COUNT(*) | fields FROM entity [WHERE c [AND c]...] [ORDERBY p [ASC|DESC], ...]
-//! [STARTPOSITION n] [MAXRESULTS n]`. There is no OR, JOIN or GROUP BY.
+//! [STARTPOSITION n] [MAXRESULTS n]`. There is no OR, JOIN or GROUP BY, and nothing for "not equal".
 
-use super::lexer::{Spanned, Token, tokens};
+use super::lexer::{Place, Spanned, Token, tokens};
 use crate::fault::Fault;
 
 /// The largest and, if none is asked for, the usual page.
 const MAX_RESULTS: usize = 1000;
 const DEFAULT_RESULTS: usize = 100;
+/// The longest statement, in characters. The real limit is not known; there is one on the address of
+/// a GET at least.
+const MAX_STATEMENT: usize = 65_536;
 
 /// What to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Select {
-    All,
+    /// `*`, with the properties that were named beside it.
+    All(Vec<String>),
     Count,
     Fields(Vec<String>),
 }
@@ -21,7 +25,6 @@ pub(crate) enum Select {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operator {
     Equal,
-    NotEqual,
     Less,
     LessOrEqual,
     Greater,
@@ -61,22 +64,44 @@ pub(super) fn invalid(detail: &str) -> Fault {
     Fault::validation("4001", "Invalid query", format!("QueryValidationError: {detail}"))
 }
 
-/// Reads a statement.
+/// Reads a statement that may hold any character.
+#[cfg(test)]
 pub(crate) fn parse(statement: &str) -> Result<Statement, Fault> {
-    let tokens = tokens(statement).map_err(|detail| parse_fault(&detail))?;
-    let end = statement.chars().count() + 1;
-    let mut parser = Parser { tokens, at: 0, end };
+    parse_with(statement, false)
+}
+
+/// Reads a statement. With `latin1_only` a character above U+00FF is a lexical error.
+pub(crate) fn parse_with(statement: &str, latin1_only: bool) -> Result<Statement, Fault> {
+    let chars: Vec<char> = statement.chars().collect();
+    if chars.len() > MAX_STATEMENT {
+        let length = chars.len();
+        return Err(parse_fault(&format!(
+            "The statement has {length} characters. Max allowed value is {MAX_STATEMENT}."
+        )));
+    }
+    let (tokens, unreadable) = tokens(&chars, latin1_only);
+    if tokens.is_empty() && unreadable.is_none() {
+        // The recorded text of a statement with nothing in it.
+        return Err(parse_fault(
+            "Encountered \"<EOF>\" at line 0, column 0.\nWas expecting:\n    \"select\" ...",
+        ));
+    }
+    let end = Place::of(&chars, chars.len());
+    let mut parser = Parser { tokens, at: 0, end, unreadable };
     let statement = parser.statement()?;
-    match parser.peek() {
-        None => Ok(statement),
-        Some(_) => Err(parser.unexpected()),
+    if parser.peek().is_none() && parser.unreadable.is_none() {
+        Ok(statement)
+    } else {
+        Err(parser.unexpected())
     }
 }
 
 struct Parser {
     tokens: Vec<Spanned>,
     at: usize,
-    end: usize,
+    end: Place,
+    /// What is wrong behind the last token.
+    unreadable: Option<String>,
 }
 
 impl Parser {
@@ -96,9 +121,9 @@ impl Parser {
         let (mut start, mut max) = (None, None);
         loop {
             if start.is_none() && self.take_keyword("startposition") {
-                start = Some(self.count("STARTPOSITION", usize::MAX)?);
+                start = Some(self.count(usize::MAX)?);
             } else if max.is_none() && self.take_keyword("maxresults") {
-                max = Some(self.count("MAXRESULTS", MAX_RESULTS)?);
+                max = Some(self.count(MAX_RESULTS)?);
             } else {
                 break;
             }
@@ -109,7 +134,13 @@ impl Parser {
 
     fn select(&mut self) -> Result<Select, Fault> {
         if self.take_symbol("*") {
-            return Ok(Select::All);
+            // `SELECT *, Sku FROM Item` is what a public client sends for all fields and one that
+            // `*` once left out.
+            let mut beside = Vec::new();
+            while self.take_symbol(",") {
+                beside.push(self.word()?);
+            }
+            return Ok(Select::All(beside));
         }
         let first = self.word()?;
         if first.eq_ignore_ascii_case("count") && self.take_symbol("(") {
@@ -128,7 +159,6 @@ impl Parser {
         let property = self.word()?;
         let operator = match self.peek() {
             Some(Token::Symbol("=")) => Operator::Equal,
-            Some(Token::Symbol("!=")) => Operator::NotEqual,
             Some(Token::Symbol("<")) => Operator::Less,
             Some(Token::Symbol("<=")) => Operator::LessOrEqual,
             Some(Token::Symbol(">")) => Operator::Greater,
@@ -184,17 +214,16 @@ impl Parser {
         }
     }
 
-    fn count(&mut self, what: &str, max: usize) -> Result<usize, Fault> {
+    /// The number of a page; the text about too large a one is recorded.
+    fn count(&mut self, max: usize) -> Result<usize, Fault> {
         let Some(Token::Number(number)) = self.peek() else { return Err(self.unexpected()) };
         let Ok(count) = number.parse::<usize>() else { return Err(self.unexpected()) };
         if count == 0 {
-            return Err(invalid(&format!(
-                "value 0 for {what} is too small. Min allowed value is 1."
-            )));
+            return Err(invalid("value 0 is too small. Min allowed value is 1"));
         }
         if count > max {
             return Err(invalid(&format!(
-                "value {count} for {what} is too large. Max allowed value is {max}."
+                "value {count} is too large. Max allowed value is {max}"
             )));
         }
         self.at += 1;
@@ -237,11 +266,12 @@ impl Parser {
     }
 
     fn unexpected(&self) -> Fault {
-        let (what, column) = match self.tokens.get(self.at) {
-            Some((token, column)) => (token.describe(), *column),
-            None => ("\"<EOF>\"".to_owned(), self.end),
+        let (what, place) = match (self.tokens.get(self.at), &self.unreadable) {
+            (Some((token, place)), _) => (token.describe(), *place),
+            (None, Some(problem)) => return parse_fault(problem),
+            (None, None) => ("\"<EOF>\"".to_owned(), self.end),
         };
-        parse_fault(&format!("Encountered {what} at line 1, column {column}."))
+        parse_fault(&format!("Encountered {what} at {place}."))
     }
 }
 
@@ -304,8 +334,70 @@ mod tests {
             "select * from Item where Name = 'open",
             "select * from Item maxresults 5 maxresults 6",
             "delete from Item",
+            "select * from Item;",
+            "select * from Item where Name != 'a'",
+            "select * from Item where Name <> 'a'",
+            "select * from Item where not Name = 'a'",
+            "select * from Item where Name = \"a\"",
+            "select * from Item where Name = a",
+            "select * from Item where (Name = 'a')",
+            "select *, from Item",
+            "select count(Id) from Item",
+            "select distinct Name from Item",
+            "select * from Item startposition 99999999999999999999999",
+            "select * from Item maxresults -1",
+            "select * from Item maxresults 1.5",
+            "select * from Item maxresults '5'",
+            "select * from Item maxresults 5 where Name = 'a'",
         ] {
             assert_eq!(&*parse(statement).unwrap_err().code, "4000", "{statement}");
         }
+    }
+
+    #[test]
+    fn blanks_and_lines_do_not_matter_and_errors_name_the_place() {
+        let statement = "\n select\t*  \r\n from   Item\n where Name='a'and Active=True\n";
+        let statement = parse(statement).unwrap();
+        assert_eq!(statement.conditions.len(), 2);
+        assert_eq!(statement.conditions[1].literals, ["true"]);
+        let detail = |statement: &str| parse(statement).unwrap_err().detail;
+        assert_eq!(
+            &*detail("select * from Item\nwhere Name = 'Cutlery 'R Us'"),
+            "QueryParserError: Encountered \" <IDENTIFIER> \"R \"\" at line 2, column 24."
+        );
+        assert_eq!(
+            &*detail("select * from Item where Name = %27a%27"),
+            "QueryParserError: Invalid content. Lexical error at line 1, column 33.  Encountered: \
+             \"%\" (37), after : \"\""
+        );
+        assert!(detail("select * from Item where Name = 'ab").contains("<EOF>, after : \"\\'ab\""));
+        assert!(detail(" ").contains("\"<EOF>\" at line 0, column 0."));
+    }
+
+    #[test]
+    fn a_star_may_stand_beside_fields() {
+        let statement = parse("SELECT *, Sku FROM Item MAXRESULTS 100").unwrap();
+        assert_eq!(statement.select, Select::All(vec!["Sku".into()]));
+    }
+
+    #[test]
+    fn a_statement_has_a_longest_length() {
+        let statement = |length: usize| {
+            let start = "select * from Item where Name = '";
+            format!("{start}{}'", "x".repeat(length - start.len() - 1))
+        };
+        parse(&statement(MAX_STATEMENT)).unwrap();
+        let fault = parse(&statement(MAX_STATEMENT + 1)).unwrap_err();
+        assert_eq!(&*fault.code, "4000");
+        assert!(fault.detail.contains("65537"), "{}", fault.detail);
+    }
+
+    #[test]
+    fn only_the_old_parser_stumbles_over_a_dash() {
+        let statement = "select * from Item where Name = 'Boot \u{2013} 6'";
+        parse(statement).unwrap();
+        let detail = parse_with(statement, true).unwrap_err().detail;
+        assert!(detail.contains(r#"column 39.  Encountered: "\u2013" (8211)"#), "{detail}");
+        parse_with("select * from Item where Name = 'Ñandú'", true).unwrap();
     }
 }

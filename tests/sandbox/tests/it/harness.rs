@@ -89,11 +89,21 @@ impl TestSandbox {
         format!("{}{path}", self.sandbox.public_url())
     }
 
+    /// Sends, and holds every JSON answer of the REST API against the schema.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
+        let path = response.url().path().to_owned();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let is_json = headers
+            .get("content-type")
+            .is_some_and(|kind| kind.to_str().unwrap().starts_with("application/json"));
+        if path.starts_with("/v3/company/") && is_json {
+            if let Err(wrong) = quickbooks_sandbox::testing::check_answer(&body) {
+                panic!("{path} answered against the schema: {wrong:#?}\n{text}");
+            }
+        }
         Answer { status, headers, body, text }
     }
 
