@@ -15,8 +15,8 @@ Usage: quickbooks-sandbox [options]
   --client-id ID         the app's OAuth client id      (QBO_SANDBOX_CLIENT_ID, sandbox-client)
   --client-secret SECRET the app's OAuth client secret  (QBO_SANDBOX_CLIENT_SECRET, sandbox-secret)
   --limits-scale FACTOR  multiplies the REST limits     (QBO_SANDBOX_LIMITS_SCALE, 1)
-  --latency on|off|SINGLE,ITEM  milliseconds of a call and of a batch's item, as in 400,300
-                                                        (QBO_SANDBOX_LATENCY, on)
+  --latency on|off|SINGLE,ITEM
+                         ms of a call and of an item    (QBO_SANDBOX_LATENCY, on)
   --webhook-url URL      where webhooks go              (QBO_SANDBOX_WEBHOOK_URL, nowhere)
   --webhook-verifier-token TOKEN
                          signs the webhooks             (QBO_SANDBOX_WEBHOOK_VERIFIER_TOKEN,

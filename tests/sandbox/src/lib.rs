@@ -7,6 +7,7 @@
 //! - [`config`](Config): options; `server`: sockets, what one request goes through
 //! - `oauth`: consent, code, tokens; `issuer`: a local issuer of the host application's JWTs
 //! - `rest`: authorization, limits, replay, dispatch; `query`: the query language
+//! - `limits`, `meter`, `latency`: how many calls at once, how many a month, how long they take
 //! - `entities`: what each kind of entity accepts; `store`: a company's tables
 //! - `webhooks`: what changed, told to the app, with the retries of the real service
 //! - `admin`: clock, faults, journal, counters, companies; on a port of its own

@@ -27,16 +27,17 @@ async fn calls_take_their_time_and_gateway_refusals_and_oauth_none() {
     assert!(timed(app.get("preferences")).await >= Duration::from_millis(200));
     assert!(timed(app.post("timeactivity", &json!({}))).await >= Duration::from_millis(200));
     // Limits and tokens are looked at before the accounting service is reached.
+    app.admin_post("/latency", json!({ "singleMs": 60_000 })).await;
     app.admin_post("/limits", json!({ "perMinute": 1 })).await;
-    assert!(timed(app.get("preferences")).await < Duration::from_millis(150));
-    assert!(timed(app.refresh(&app.refresh)).await < Duration::from_millis(150));
+    assert!(timed(app.get("preferences")).await < Duration::from_secs(30));
+    assert!(timed(app.refresh(&app.refresh)).await < Duration::from_secs(30));
     let counters = app.admin_get(&format!("/counters/{A}")).await;
     assert_eq!(counters["throttledBy"]["perMinute"], 1);
 }
 
 #[tokio::test]
 async fn a_call_commits_before_its_end_and_not_at_its_beginning() {
-    let app = slow(480).await;
+    let app = slow(800).await;
     let before = app.stored("TimeActivity").await.len();
     let call = app.request(Method::POST, "timeactivity").json(&activity(json!({})));
     let call = tokio::spawn(call.send());
@@ -52,7 +53,7 @@ async fn a_call_commits_before_its_end_and_not_at_its_beginning() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_does_not_stop_the_work() {
-    let app = slow(200).await;
+    let app = slow(600).await;
     let before = app.stored("TimeActivity").await.len();
     let call = app.request(Method::POST, "timeactivity?requestid=gone").json(&activity(json!({})));
     let gone = call.timeout(Duration::from_millis(60)).send().await;
@@ -85,12 +86,13 @@ async fn a_call_that_takes_too_long_is_504_and_not_committed() {
 #[tokio::test]
 async fn a_call_that_is_cut_off_after_its_commit_is_done_all_the_same() {
     let app = slow(0).await;
-    app.admin_post("/latency", json!({ "timeoutMs": 150 })).await;
+    app.admin_post("/latency", json!({ "timeoutMs": 400 })).await;
     app.admin_post("/faults", json!({ "delayAfterMs": 60_000 })).await;
     let before = app.stored("TimeActivity").await.len();
     let answer = app.post("timeactivity?requestid=cut", &activity(json!({}))).await;
     assert_eq!(answer.status, 504);
     assert_eq!(app.stored("TimeActivity").await.len(), before + 1);
+    app.admin_post("/latency", json!({ "timeoutMs": 120_000 })).await;
     app.post("timeactivity?requestid=cut", &activity(json!({}))).await.ok();
     assert_eq!(app.stored("TimeActivity").await.len(), before + 1);
 }
@@ -136,5 +138,5 @@ async fn a_batch_takes_the_time_of_all_its_items() {
     let query = |id: u8| json!({ "bId": id.to_string(), "Query": "select * from Item" });
     let batch = json!({ "BatchItemRequest": (0..5).map(query).collect::<Vec<_>>() });
     let took = timed(app.post("batch", &batch)).await;
-    assert!((300..2000).contains(&took.as_millis()), "{took:?}");
+    assert!((300..5000).contains(&took.as_millis()), "{took:?}");
 }

@@ -3,7 +3,7 @@
 //! The server is the program of its own that cargo built, bound to core 0, so that the other core is
 //! left for this test:
 //! `taskset -c 1 cargo test --release -p quickbooks-sandbox --test it throughput -- --ignored --nocapture`
-//! `QBO_SANDBOX_BIN` names another build of the program to measure.
+//! `QBO_SANDBOX_BIN` names another build of the program to measure; its speed is only printed.
 
 use std::{
     io::{BufRead, BufReader},
@@ -56,6 +56,14 @@ impl Server {
         let public = url("QuickBooks sandbox");
         let admin = url("Admin");
         Self { child, public, admin }
+    }
+
+    /// Seconds of processor time that the program has used.
+    fn processor_time(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Fields 14 and 15, in hundredths of a second; the name in field 2 ends with a bracket.
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
     }
 
     async fn token(&self, http: &Client) -> String {
@@ -123,18 +131,22 @@ async fn one_core_serves_two_thousand_requests_a_second_and_counts_them_all() {
             .unwrap();
     let base = format!("{}/v3/company/{A}", server.public);
 
-    let started = Instant::now();
+    let (started, used) = (Instant::now(), server.processor_time());
     let tasks: Vec<_> = (0..CONNECTIONS)
         .map(|_| tokio::spawn(work(http.clone(), base.clone(), token.clone())))
         .collect();
     for task in tasks {
         task.await.unwrap();
     }
-    let took = started.elapsed();
+    let (took, used) = (started.elapsed(), server.processor_time() - used);
 
     let rounds = (CONNECTIONS * ROUNDS) as u64;
-    let rate = f64::from(u32::try_from(rounds * 4).unwrap()) / took.as_secs_f64();
-    println!("{} requests in {took:.1?}: {rate:.0} a second", rounds * 4);
+    let calls = f64::from(u32::try_from(rounds * 4).unwrap());
+    let rate = calls / took.as_secs_f64();
+    println!(
+        "{calls} requests in {took:.1?}: {rate:.0} a second, {:.0} for each second of processor time",
+        calls / used
+    );
     let counters = server.admin(&http, &format!("/counters/{A}")).await;
     assert_eq!(counters["calls"], rounds * 4);
     assert_eq!(counters["byStatus"], json!({ "200": rounds * 4 }));
@@ -149,5 +161,6 @@ async fn one_core_serves_two_thousand_requests_a_second_and_counts_them_all() {
     let companies = server.admin(&http, "/companies").await;
     assert_eq!(companies["companies"][0]["entities"]["TimeActivity"], stored + rounds);
     assert!(took < Duration::from_mins(5));
-    assert!(rate >= ENOUGH, "{rate:.0} requests a second, wanted {ENOUGH}");
+    let other = std::env::var_os("QBO_SANDBOX_BIN").is_some();
+    assert!(other || rate >= ENOUGH, "{rate:.0} requests a second, wanted {ENOUGH}");
 }
