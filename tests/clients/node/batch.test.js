@@ -3,7 +3,9 @@
 // Batches.
 
 const { before, describe, it } = require('node:test');
-const { CUSTOMER, EMPLOYEE, SERVICE, assert, call, connect, refusal, unique } = require('./sandbox');
+const {
+  CUSTOMER, EMPLOYEE, SERVICE, admin, assert, call, connect, refusal, unique,
+} = require('./sandbox');
 
 describe('Batch', () => {
   let qbo;
@@ -61,9 +63,13 @@ describe('Batch', () => {
     assert.equal(answers['4'].Fault.Error[0].code, '4000');
   });
 
-  it('items without operation and bId are created', async () => {
+  it('items without operation and bId are refused, or created by a switch', async () => {
     const items = [1, 2].map(() => ({ TimeActivity: activity({ Description: 'Bare' }) }));
+    assert.equal((await refusal(call(qbo, 'batch', items))).code, '2020');
+    // The client's own test sends such items to the real service, Intuit's page says otherwise.
+    await admin('POST', '/batch', { bareItems: true });
     const { BatchItemResponse } = await call(qbo, 'batch', items);
+    await admin('POST', '/batch', {});
     assert.equal(BatchItemResponse.length, 2);
     assert.ok(BatchItemResponse.every((item) => item.TimeActivity.Description === 'Bare'));
   });
