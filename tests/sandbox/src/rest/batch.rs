@@ -226,7 +226,7 @@ impl Batch {
                     replayed += usize::from(done.replayed);
                     match in_its_place {
                         Some(fault) => json!({ "Fault": fault.fault.in_item() }),
-                        None => done.answer.body.as_ref().clone(),
+                        None => done.body.value(),
                     }
                 }
             };
@@ -299,4 +299,40 @@ fn in_batch(b_id: Option<String>, answer: Value) -> Value {
         answer.insert("bId".into(), Value::String(b_id));
     }
     Value::Object(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any JSON, with the names that mean something among its keys.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "(create|update|void|select \\* from Item|.{0,9})".prop_map(Value::from),
+        ];
+        let key = "(bId|operation|optionsData|Query|CDCQuery|Item|TimeActivity|Entities|.{0,5})";
+        leaf.prop_recursive(4, 48, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((key, inner), 0..6)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_read_or_refused(items in json(), bare_items: bool) {
+            let body = json!({ "BatchItemRequest": items }).to_string();
+            match read(body.as_bytes(), Policy { bare_items }) {
+                Ok(read) => prop_assert_eq!(read.len(), items.as_array().map_or(0, Vec::len)),
+                Err(fault) => prop_assert_eq!(fault.status.as_u16(), 400),
+            }
+        }
+    }
 }

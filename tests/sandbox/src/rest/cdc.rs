@@ -165,7 +165,9 @@ mod tests {
             "Operation cdc with changedSince date 2026-10-31T11:59:59Z which is older than fixed \
              days is not supported."
         );
-        ask("0001-01-01", now).unwrap_err();
+        for ancient in ["0001-01-01", "-009999-01-03", "-009999-01-02T01:59:59Z"] {
+            ask(ancient, now).unwrap_err();
+        }
     }
 
     #[test]

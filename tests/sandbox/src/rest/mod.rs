@@ -193,7 +193,7 @@ async fn one(
     latency::pass(after).await;
 
     // The answer.
-    let response = bytes_response(done.answer.status, done.answer.body.to_string());
+    let response = bytes_response(done.status, done.body.bytes());
     Ok(plan.after(response, app.now(), &zone).await)
 }
 

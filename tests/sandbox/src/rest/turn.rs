@@ -1,8 +1,6 @@
 //! One piece of work under its request id: done once, by whoever's turn it is.
 
-use std::sync::Arc;
-
-use axum::http::StatusCode;
+use axum::{body::Bytes, http::StatusCode};
 use serde_json::Value;
 use tokio::sync::futures::OwnedNotified;
 
@@ -14,7 +12,7 @@ use crate::{
     app::App,
     entities::Circumstances,
     fault::Fault,
-    store::{Arrival, Claim, Company, CountsFrom, Original, ReplayPolicy, State, Twin},
+    store::{Arrival, Claim, Company, CountsFrom, Original, ReplayPolicy, Twin},
 };
 
 /// Longest request id, in characters (learn, "basic field definitions"). In a batch it holds for the
@@ -55,9 +53,33 @@ pub(super) enum Turn {
 
 /// What a piece of work came to.
 pub(super) struct Done {
-    pub(super) answer: Original,
+    pub(super) status: StatusCode,
+    pub(super) body: Written,
     /// Whether it was a repeat, for which nothing was done.
     pub(super) replayed: bool,
+}
+
+/// The body of an answer.
+pub(super) enum Written {
+    New(Value),
+    /// As it was written out the first time.
+    Kept(Bytes),
+}
+
+impl Written {
+    pub(super) fn bytes(self) -> Bytes {
+        match self {
+            Self::New(value) => value.to_string().into(),
+            Self::Kept(bytes) => bytes,
+        }
+    }
+
+    pub(super) fn value(self) -> Value {
+        match self {
+            Self::New(value) => value,
+            Self::Kept(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
+    }
 }
 
 impl Turn {
@@ -104,36 +126,38 @@ impl Turn {
     ) -> Done {
         let mut state = company.state();
         let now = app.now();
-        let written = |result: Result<Value, Fault>, state: &State| match result {
-            Ok(body) => Original { status: StatusCode::OK, body: Arc::new(body) },
-            Err(fault) => {
-                Original { status: fault.status, body: Arc::new(fault.body(now, &state.zone)) }
-            }
-        };
         let seen = match &self {
             Self::Seen(first) => Some(first.clone()),
             Self::AtCommit(id) => company.replays.answered(id, policy, now),
             _ => None,
         };
-        if let Some(first) = seen {
-            let answer = policy.repeat(first);
-            let answer = answer.unwrap_or_else(|fault| written(Err(fault), &state));
-            return Done { answer, replayed: true };
-        }
-        if let Self::Refused(fault) = self {
-            return Done { answer: written(Err(fault), &state), replayed: false };
-        }
-        let duplicate_numbers =
-            matches!(target, Target::Write(Write { duplicate_numbers: true, .. }));
-        let circumstances =
-            Circumstances { now, unknown_fields: app.unknown_fields.get(), duplicate_numbers };
-        let result = execute::execute(&mut state, target, circumstances);
-        let answer = written(result, &state);
+        let replayed = seen.is_some();
+        let result = match (seen, &self) {
+            (Some(first), _) => match policy.repeat(first) {
+                Ok(Original { status, body }) => {
+                    return Done { status, body: Written::Kept(body), replayed };
+                }
+                Err(fault) => Err(fault),
+            },
+            (None, Self::Refused(fault)) => Err(fault.clone()),
+            (None, _) => {
+                let duplicate_numbers =
+                    matches!(target, Target::Write(Write { duplicate_numbers: true, .. }));
+                let unknown_fields = app.unknown_fields.get();
+                let circumstances = Circumstances { now, unknown_fields, duplicate_numbers };
+                execute::execute(&mut state, target, circumstances)
+            }
+        };
+        let (status, body) = match result {
+            Ok(body) => (StatusCode::OK, body),
+            Err(fault) => (fault.status, fault.body(now, &state.zone)),
+        };
+        let first = || Original { status, body: body.to_string().into() };
         match self {
-            Self::Mine(claim) => claim.settle(&answer, policy, now),
-            Self::AtCommit(id) => company.replays.note(&id, &answer, policy, now),
+            Self::Mine(claim) => claim.settle(&first(), policy, now),
+            Self::AtCommit(id) if !replayed => company.replays.note(&id, &first(), policy, now),
             _ => {}
         }
-        Done { answer, replayed: false }
+        Done { status, body: Written::New(body), replayed }
     }
 }

@@ -9,10 +9,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::http::StatusCode;
+use axum::{body::Bytes, http::StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::{Notify, futures::OwnedNotified};
 
 use super::lock;
@@ -107,8 +106,8 @@ impl Policy {
 #[derive(Clone, Debug)]
 pub(crate) struct Original {
     pub(crate) status: StatusCode,
-    /// It is written out the same way each time, so a repeat is the same byte for byte.
-    pub(crate) body: Arc<Value>,
+    /// As it was written out, so that a repeat is the same byte for byte.
+    pub(crate) body: Bytes,
 }
 
 enum Slot {
@@ -207,8 +206,6 @@ fn wake(before: Option<Slot>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -216,8 +213,7 @@ mod tests {
     }
 
     fn answer(status: u16) -> Original {
-        let body = Arc::new(json!({ "status": status }));
-        Original { status: StatusCode::from_u16(status).unwrap(), body }
+        Original { status: StatusCode::from_u16(status).unwrap(), body: Bytes::new() }
     }
 
     fn claim(arrival: Arrival) -> Claim {
