@@ -35,6 +35,8 @@ struct Numbers {
     calls: u64,
     by_operation: BTreeMap<String, BTreeMap<String, u64>>,
     by_status: BTreeMap<u16, u64>,
+    /// By entity, operation and outcome.
+    batch_items: BTreeMap<&'static str, BTreeMap<&'static str, BTreeMap<&'static str, u64>>>,
     throttled: u64,
     replayed: u64,
     metered_reads: u64,
@@ -56,6 +58,15 @@ pub(crate) enum TokenCall {
     /// A refresh that began while another one of the same grant was under way.
     Concurrent,
     Revoke,
+}
+
+/// What became of an item of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemOutcome {
+    Done,
+    Refused,
+    /// A repeat of its request id; nothing was done.
+    Replayed,
 }
 
 /// Counters of one company, or of what belongs to no company.
@@ -82,6 +93,18 @@ impl Counters {
     /// Counts a call that the monthly meter's cap refused.
     pub(crate) fn over_cap(&self) {
         lock(&self.0).over_cap += 1;
+    }
+
+    /// Counts an item of a batch, when it was answered.
+    pub(crate) fn item(&self, entity: &'static str, operation: &'static str, outcome: ItemOutcome) {
+        let outcome = match outcome {
+            ItemOutcome::Done => "done",
+            ItemOutcome::Refused => "refused",
+            ItemOutcome::Replayed => "replayed",
+        };
+        let mut numbers = lock(&self.0);
+        let operations = numbers.batch_items.entry(entity).or_default();
+        *operations.entry(operation).or_default().entry(outcome).or_default() += 1;
     }
 
     pub(crate) fn token(&self, call: TokenCall) {
@@ -114,6 +137,7 @@ impl Counters {
             "calls": numbers.calls,
             "rest": numbers.by_operation,
             "byStatus": by_status,
+            "batchItems": numbers.batch_items,
             "throttled429": numbers.throttled,
             "throttledBy": throttled_by,
             "replayed": numbers.replayed,

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
+    counters::ItemOutcome,
     entities::{Kind, Operation},
     fault::{Fault, wire_instant},
     faults::{Plan, Subject},
@@ -165,8 +166,8 @@ struct Ahead {
 /// What a batch came to.
 pub(super) struct Outcome {
     pub(super) body: Value,
-    /// How many items were repeats.
-    pub(super) replayed: usize,
+    /// Whether any item was a repeat.
+    pub(super) replayed: bool,
 }
 
 /// A batch that has arrived: its request ids are held, its faults are planned, nothing is done yet.
@@ -213,23 +214,30 @@ impl Batch {
     /// Carries the items out, each after its share of the time.
     pub(super) async fn run(self, app: &App, company: &Company) -> Outcome {
         let mut answers = Vec::with_capacity(self.ahead.len());
-        let mut replayed = 0;
+        let mut replayed = false;
         for Ahead { place, b_id, target, turn, plan, share } in self.ahead {
+            let (entity, operation) = target.as_ref().map_or(("unknown", "unknown"), Target::names);
             let turn = turn.come(app, company, self.policy).await;
             latency::pass(share).await;
             let in_its_place = plan.before_item().await;
-            let answer = match (target, in_its_place) {
-                (_, Some(fault)) if !fault.commit => json!({ "Fault": fault.fault.in_item() }),
-                (Err(fault), _) => json!({ "Fault": fault.in_item() }),
+            let (answer, outcome) = match (target, in_its_place) {
+                (_, Some(fault)) if !fault.commit => refused(&fault.fault),
+                (Err(fault), _) => refused(&fault),
                 (Ok(target), in_its_place) => {
                     let done = turn.commit(app, company, &target, self.policy);
-                    replayed += usize::from(done.replayed);
+                    let outcome = match done.status {
+                        _ if done.replayed => ItemOutcome::Replayed,
+                        status if status.is_success() => ItemOutcome::Done,
+                        _ => ItemOutcome::Refused,
+                    };
                     match in_its_place {
-                        Some(fault) => json!({ "Fault": fault.fault.in_item() }),
-                        None => done.body.value(),
+                        Some(fault) => (refused(&fault.fault).0, outcome),
+                        None => (done.body.value(), outcome),
                     }
                 }
             };
+            replayed |= outcome == ItemOutcome::Replayed;
+            company.counters.item(entity, operation, outcome);
             plan.after_item().await;
             answers.push((place, b_id, answer));
         }
@@ -238,6 +246,10 @@ impl Batch {
         let (now, zone) = (app.now(), company.state().zone.clone());
         Outcome { body: written(answers, now, &zone), replayed }
     }
+}
+
+fn refused(fault: &Fault) -> (Value, ItemOutcome) {
+    (json!({ "Fault": fault.in_item() }), ItemOutcome::Refused)
 }
 
 /// The answers in the order of the request. Rows that would be too many for one answer are replaced by

@@ -132,15 +132,15 @@ async fn answer(app: &App, call: &Call, note: &mut Note) -> Result<Response, Fau
     note.fault = plan.fault;
 
     // What.
-    let asked = read(app, call, note)?;
-    if let Some(fault) = call.parameters.request_id.as_deref().and_then(turn::too_long) {
-        return Err(fault);
-    }
-
+    let asked = read(app, call, note).and_then(|asked| {
+        let too_long = call.parameters.request_id.as_deref().and_then(turn::too_long);
+        too_long.map_or(Ok(asked), Err)
+    });
     match asked {
-        Asked::One(target) => one(app, &company, call, &target, &plan, note).await,
-        Asked::Batch(items) => several(app, &company, call, items, &plan, note).await,
-        Asked::Document(kind, id) => Ok(document(app, &company, kind, &id, &plan).await),
+        Err(fault) => Ok(refuse(app, &company, &fault, &plan).await),
+        Ok(Asked::One(target)) => one(app, &company, call, &target, &plan, note).await,
+        Ok(Asked::Batch(items)) => several(app, &company, call, items, &plan, note).await,
+        Ok(Asked::Document(kind, id)) => Ok(document(app, &company, kind, &id, &plan).await),
     }
 }
 
@@ -162,6 +162,15 @@ fn read(app: &App, call: &Call, note: &mut Note) -> Result<Asked, Fault> {
     let (entity, operation) = target.names();
     (note.entity, note.operation) = (entity.into(), operation.into());
     Ok(Asked::One(target))
+}
+
+/// A call that cannot be carried out. An outage on demand meets it like any other.
+async fn refuse(app: &App, company: &Company, fault: &Fault, plan: &Plan) -> Response {
+    let zone = app.zone(Some(&company.realm));
+    if let Some(response) = plan.before(app.now(), &zone).await {
+        return response;
+    }
+    plan.after(fault.response(app.now(), &zone), app.now(), &zone).await
 }
 
 async fn one(
@@ -215,7 +224,7 @@ async fn several(
         return Ok(response);
     }
     let outcome = batch.run(app, company).await;
-    note.replayed = outcome.replayed > 0;
+    note.replayed = outcome.replayed;
 
     // The answer.
     let response = json_response(StatusCode::OK, &outcome.body);

@@ -391,6 +391,30 @@ async fn a_batch_is_one_call_and_a_read_for_the_meter() {
 }
 
 #[tokio::test]
+async fn the_items_of_batches_are_counted_by_what_became_of_them() {
+    let app = TestSandbox::connected().await;
+    let all = [
+        create("1", json!({})),
+        create("2", json!({ "Ghost": 1 })),
+        json!({ "bId": "3", "operation": "create", "Spaceship": {} }),
+        json!({ "bId": "4", "Query": "select * from Item" }),
+    ];
+    for _ in 0..2 {
+        items(&app, "batch?requestid=c", &all).await;
+    }
+    let counters = app.admin_get(&format!("/counters/{A}")).await;
+    assert_eq!(
+        counters["batchItems"],
+        json!({
+            "TimeActivity": { "create": { "done": 1, "refused": 1, "replayed": 2 } },
+            "Item": { "query": { "done": 2 } },
+            "unknown": { "unknown": { "refused": 2 } },
+        })
+    );
+    assert_eq!(counters["rest"], json!({ "Batch": { "batch": 2 } }));
+}
+
+#[tokio::test]
 async fn a_batch_that_takes_too_long_keeps_what_it_committed() {
     let app = TestSandbox::connected().await;
     app.admin_post("/latency", json!({ "batchItemMs": 100, "jitter": 0, "timeoutMs": 250 })).await;

@@ -115,6 +115,19 @@ async fn a_fault_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn an_outage_meets_calls_that_could_not_be_carried_out_too() {
+    let app = TestSandbox::connected().await;
+    app.admin_post("/faults", json!({ "times": 5, "status": 503 })).await;
+    for path in ["spaceship/1", "query", "cdc?entities=Item"] {
+        assert_eq!(app.get(path).await.status, 503, "{path}");
+    }
+    let long = format!("timeactivity?requestid={}", "r".repeat(51));
+    assert_eq!(app.post(&long, &activity(json!({}))).await.status, 503);
+    assert_eq!(app.post("batch", &json!({})).await.status, 503);
+    assert_eq!(app.post("batch", &json!({})).await.status, 400);
+}
+
+#[tokio::test]
 async fn a_call_that_the_gateway_refuses_uses_no_fault_up() {
     let app = TestSandbox::connected().await;
     app.admin_post("/faults", json!({ "path": "preferences", "status": 503 })).await;
