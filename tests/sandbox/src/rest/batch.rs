@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     counters::ItemOutcome,
-    entities::{Kind, Operation},
+    entities::{Kind, Operation, Singleton},
     fault::{Fault, wire_instant},
     faults::{Plan, Subject},
     latency,
@@ -122,8 +122,14 @@ fn asked(mut item: Map<String, Value>, policy: Policy) -> Result<Target, Fault> 
             Err(Fault::unsupported_operation("Operation ReportQuery is not supported."))
         }
         (_, value) => {
-            let kind = Kind::parse(&name).ok_or_else(|| Fault::bad_object_name(&name))?;
             let Value::Object(body) = value else { return Err(Fault::bad_property(&name)) };
+            if operation.is_none() && !policy.bare_items {
+                return Err(Fault::missing("operation"));
+            }
+            if let Some(singleton) = Singleton::parse(&name) {
+                return target::settings(singleton, operation.as_deref(), body);
+            }
+            let kind = Kind::parse(&name).ok_or_else(|| Fault::bad_object_name(&name))?;
             let options = Options::read(options.as_deref());
             let operation = match operation.as_deref() {
                 Some("create") => Operation::Create,
@@ -133,8 +139,7 @@ fn asked(mut item: Map<String, Value>, policy: Policy) -> Result<Target, Fault> 
                 Some("update") => Operation::Update,
                 Some("send") => Operation::Send,
                 Some(other) => return Err(target::unsupported(other)),
-                None if policy.bare_items => target::usual_operation(&body),
-                None => return Err(Fault::missing("operation")),
+                None => target::usual_operation(&body),
             };
             let duplicate_numbers = options.duplicate_numbers;
             Ok(Target::Write(Write { kind, operation, body, duplicate_numbers }))

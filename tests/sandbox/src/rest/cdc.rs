@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, civil::DateTime};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    entities::Kind,
+    entities::{Kind, Singleton},
     fault::Fault,
     ids::EntityId,
     store::{Record, Scan, State, wire_second},
@@ -29,33 +29,57 @@ pub(super) struct CdcRequest {
 /// One element of `CDCResponse`: a group for each entity asked for, in the order of asking. A group in
 /// which nothing changed is an empty object.
 pub(super) fn run(state: &State, request: &CdcRequest, now: Timestamp) -> Result<Value, Fault> {
-    let kinds = kinds(&request.entities)?;
+    let entities = entities(&request.entities)?;
     let since = since(state, &request.changed_since, now)?;
     let mut room = MAX_OBJECTS;
-    let mut groups = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        let group = group(state, kind, since, room);
+    let mut groups = Vec::with_capacity(entities.len());
+    for entity in entities {
+        let group = match entity {
+            Entity::Kind(kind) => group(state, kind, since, room),
+            Entity::Singleton(singleton) => settings(state, singleton, since, room),
+        };
         room -= group.len();
-        groups.push(written(kind, group));
+        groups.push(written(entity.name(), group));
     }
     Ok(json!({ "QueryResponse": groups }))
 }
 
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entity {
+    Kind(Kind),
+    Singleton(Singleton),
+}
+
+impl Entity {
+    fn parse(name: &str) -> Option<Self> {
+        let singleton = || Singleton::parse(name).map(Self::Singleton);
+        Kind::parse(name).map(Self::Kind).or_else(singleton)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kind(kind) => kind.name(),
+            Self::Singleton(singleton) => singleton.name(),
+        }
+    }
+}
+
 /// The entities asked for, each once, whatever the case of their names.
-fn kinds(entities: &str) -> Result<Vec<Kind>, Fault> {
-    let mut kinds = Vec::new();
-    for name in entities.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+fn entities(names: &str) -> Result<Vec<Entity>, Fault> {
+    let mut entities = Vec::new();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         if let Some(name) = WITHOUT.into_iter().find(|without| without.eq_ignore_ascii_case(name)) {
             return Err(Fault::unsupported_operation(format!(
                 "Operation cdc is not supported for the entity {name}."
             )));
         }
-        let kind = Kind::parse(name).ok_or_else(|| Fault::bad_object_name(name))?;
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
+        let entity = Entity::parse(name).ok_or_else(|| Fault::bad_object_name(name))?;
+        if !entities.contains(&entity) {
+            entities.push(entity);
         }
     }
-    if kinds.is_empty() { Err(Fault::missing("entities")) } else { Ok(kinds) }
+    if entities.is_empty() { Err(Fault::missing("entities")) } else { Ok(entities) }
 }
 
 /// The instant to look back to. What has no offset is in the company's zone.
@@ -109,6 +133,17 @@ fn group(state: &State, kind: Kind, since: Timestamp, room: usize) -> Vec<Change
     live.chain(deleted).take(room).collect()
 }
 
+/// CompanyInfo or Preferences, if it was written.
+fn settings(state: &State, singleton: Singleton, since: Timestamp, room: usize) -> Vec<Changed> {
+    let settings = match singleton {
+        Singleton::CompanyInfo => &state.profile.company_info,
+        Singleton::Preferences => &state.profile.preferences,
+    };
+    let changed = settings.updated.filter(|at| *at >= since);
+    let changed = changed.map(|_| Changed::Live(singleton.wire(state)));
+    changed.into_iter().take(room).collect()
+}
+
 fn gravestone(state: &State, id: &EntityId, at: Timestamp) -> Value {
     json!({
         "Id": id,
@@ -118,7 +153,7 @@ fn gravestone(state: &State, id: &EntityId, at: Timestamp) -> Value {
     })
 }
 
-fn written(kind: Kind, group: Vec<Changed>) -> Value {
+fn written(name: &str, group: Vec<Changed>) -> Value {
     if group.is_empty() {
         return json!({});
     }
@@ -131,7 +166,7 @@ fn written(kind: Kind, group: Vec<Changed>) -> Value {
             Changed::Deleted(stone) => stone,
         })
         .collect();
-    let mut group = json!({ kind.name(): objects, "startPosition": 1, "maxResults": count });
+    let mut group = json!({ name: objects, "startPosition": 1, "maxResults": count });
     // The recorded answer has it only in the group with a deleted one.
     if any_deleted && let Value::Object(group) = &mut group {
         group.insert("totalCount".into(), json!(count));
@@ -195,9 +230,10 @@ mod tests {
     #[test]
     fn entities_are_known_in_any_case_and_asked_once() {
         let names = |text: &str| {
-            kinds(text).map(|kinds| kinds.into_iter().map(Kind::name).collect::<Vec<_>>())
+            entities(text).map(|all| all.into_iter().map(Entity::name).collect::<Vec<_>>())
         };
         assert_eq!(names("customer, ITEM,,Customer").unwrap(), ["Customer", "Item"]);
+        assert_eq!(names("preferences,COMPANYINFO").unwrap(), ["Preferences", "CompanyInfo"]);
         assert_eq!(names(" , ").unwrap_err().code.as_ref(), "2020");
         assert_eq!(names("Customer,Ghost").unwrap_err().code.as_ref(), "2000");
         for without in ["TimeActivity", "taxcode", "TaxRate", "TaxAgency", "JournalCode"] {

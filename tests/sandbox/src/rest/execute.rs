@@ -20,8 +20,7 @@ pub(super) fn execute(
     circumstances: Circumstances,
 ) -> Result<Value, Fault> {
     let (name, value): (&str, Value) = match target {
-        Target::CompanyInfo => ("CompanyInfo", entities::company_info(state).into()),
-        Target::Preferences => ("Preferences", entities::preferences(state).into()),
+        Target::Settings(singleton) => (singleton.name(), singleton.wire(state).into()),
         Target::Query(statement) => ("QueryResponse", query::run(state, statement)?.into()),
         Target::Cdc(request) => {
             ("CDCResponse", json!([cdc::run(state, request, circumstances.now)?]))

@@ -53,8 +53,8 @@ impl Parameters {
 /// One piece of work.
 #[derive(Debug)]
 pub(super) enum Target {
-    CompanyInfo,
-    Preferences,
+    /// CompanyInfo or Preferences.
+    Settings(Singleton),
     Query(String),
     Cdc(CdcRequest),
     Read(Kind, String),
@@ -83,8 +83,8 @@ impl Target {
         let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
         let first = parts.first().copied().unwrap_or("").to_ascii_lowercase();
         match (method, first.as_str(), parts.len()) {
-            (&Method::GET, "companyinfo", 2) => Ok(Self::CompanyInfo),
-            (&Method::GET, "preferences", 1) => Ok(Self::Preferences),
+            (&Method::GET, "companyinfo", 2) => Ok(Self::Settings(Singleton::CompanyInfo)),
+            (&Method::GET, "preferences", 1) => Ok(Self::Settings(Singleton::Preferences)),
             (&Method::GET, "query", 1) => {
                 parameters.query.clone().map(Self::Query).ok_or_else(|| Fault::missing("query"))
             }
@@ -119,8 +119,7 @@ impl Target {
     /// Entity and operation, as the counters and the journal name them.
     pub(super) fn names(&self) -> (&'static str, &'static str) {
         match self {
-            Self::CompanyInfo => ("CompanyInfo", "read"),
-            Self::Preferences => ("Preferences", "read"),
+            Self::Settings(singleton) => (singleton.name(), "read"),
             Self::Query(statement) => (queried(statement), "query"),
             Self::Cdc(_) => ("CDC", "cdc"),
             Self::Read(kind, _) => (kind.name(), "read"),
@@ -151,12 +150,8 @@ pub(super) fn document(method: &Method, rest: &str) -> Option<(Kind, String)> {
 fn queried(statement: &str) -> &'static str {
     let mut words = statement.split_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("from"));
     let entity = words.nth(1).unwrap_or("");
-    for name in ["CompanyInfo", "Preferences"] {
-        if name.eq_ignore_ascii_case(entity) {
-            return name;
-        }
-    }
-    Kind::parse(entity).map_or("unknown", Kind::name)
+    let kind = Kind::parse(entity).map(Kind::name);
+    kind.or_else(|| Singleton::parse(entity).map(Singleton::name)).unwrap_or("unknown")
 }
 
 pub(super) fn unsupported(what: &str) -> Fault {
@@ -219,7 +214,6 @@ fn write(
     Ok(Target::Write(Write { kind, operation, body, duplicate_numbers }))
 }
 
-/// What there is one of can only be updated.
 fn update(
     singleton: Singleton,
     parameters: &Parameters,
@@ -228,7 +222,16 @@ fn update(
 ) -> Result<Target, Fault> {
     json_content(headers)?;
     let body = object(body)?;
-    match parameters.operation.as_deref() {
+    settings(singleton, parameters.operation.as_deref(), body)
+}
+
+/// A write of CompanyInfo or Preferences. There is one of each, so it can only be updated.
+pub(super) fn settings(
+    singleton: Singleton,
+    operation: Option<&str>,
+    body: Map<String, Value>,
+) -> Result<Target, Fault> {
+    match operation {
         None | Some("update") => Ok(Target::Update(singleton, body)),
         Some(other) => Err(unsupported(other)),
     }

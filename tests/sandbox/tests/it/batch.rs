@@ -141,7 +141,7 @@ async fn an_item_that_cannot_be_read_gets_a_fault_of_its_own() {
         ("query and entity", "2600"),
         ("none", "2020"),
         ("list", "2010"),
-        ("query", "2000"),
+        ("query", "2010"),
         ("bad query", "4000"),
         ("report", "500"),
         ("options", "500"),

@@ -218,3 +218,25 @@ async fn a_deleted_invoice_is_a_gravestone_and_a_voided_one_is_whole() {
     assert_eq!(found[0]["Invoice"][1]["status"], "Deleted");
     assert!(found[0]["Invoice"][1].get("TotalAmt").is_none());
 }
+
+#[tokio::test]
+async fn settings_that_were_written_are_changes() {
+    let app = connected().await;
+    let untouched = groups(&app, "CompanyInfo,preferences", NOW).await;
+    assert_eq!(untouched, [json!({}), json!({})]);
+    app.advance(5).await;
+    let body = json!({ "Id": "1", "SyncToken": "0", "sparse": true,
+        "TimeTrackingPrefs": { "MarkTimeEntriesBillable": true } });
+    let item = json!({ "bId": "p", "operation": "update", "Preferences": body });
+    let created = json!({ "bId": "c", "operation": "create", "CompanyInfo": {} });
+    let batch = json!({ "BatchItemRequest": [item, created] });
+    let answer = app.post("batch", &batch).await.ok();
+    let items = &answer.body["BatchItemResponse"];
+    assert_eq!(items[0]["Preferences"]["SyncToken"], "1");
+    assert_eq!(items[1]["Fault"]["Error"][0]["code"], "500");
+    let found = groups(&app, "CompanyInfo,preferences", NOW).await;
+    assert_eq!(found[0], json!({}));
+    let preferences = &found[1]["Preferences"][0];
+    assert_eq!(preferences["TimeTrackingPrefs"]["MarkTimeEntriesBillable"], true);
+    assert_eq!(groups(&app, "Preferences", "2027-06-15T12:00:10Z").await, [json!({})]);
+}
