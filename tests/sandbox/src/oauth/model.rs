@@ -290,7 +290,7 @@ impl World {
 
 /// How many histories; `QBO_SANDBOX_FUZZ_CASES` sets another number.
 fn cases() -> u32 {
-    std::env::var("QBO_SANDBOX_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(500)
+    std::env::var("QBO_SANDBOX_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
 proptest! {

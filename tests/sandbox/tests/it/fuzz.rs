@@ -298,7 +298,7 @@ fn body() -> impl Strategy<Value = (&'static str, Map<String, Value>)> {
 }
 
 proptest! {
-    #![proptest_config(cases(3000))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn no_text_makes_the_query_language_panic(statement in any::<String>()) {
@@ -325,7 +325,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn no_body_makes_a_write_panic_and_what_is_stored_fits_the_schema(
