@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/companies/{realm}/disconnect", post(disconnect))
         .route("/companies/{realm}/{entity}", get(list_entities).post(upsert))
         .route("/companies/{realm}/{entity}/{id}", delete(remove))
+        .route("/companies/{realm}/{entity}/{id}/merge", post(merge))
 }
 
 fn describe(app: &App, company: &Company) -> Value {
@@ -162,4 +163,24 @@ async fn remove(
         Some(_) => Ok(StatusCode::NO_CONTENT.into_response()),
         None => Err(missing(&format!("{} {id}", kind.name()))),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MergeWish {
+    into: EntityId,
+}
+
+/// Merges an entry of a list into another, as people do in QuickBooks' screens; the one that stays.
+async fn merge(
+    State(app): Shared,
+    Path((realm, entity, id)): Path<(String, String, String)>,
+    body: Bytes,
+) -> Answer {
+    let (company, kind) = (find(&app, &realm)?, kind_of(&entity)?);
+    let MergeWish { into } = read(&body)?;
+    let mut state = company.state();
+    let merged = entities::merge(&mut state, kind, &id, into.as_str(), app.now());
+    let merged = merged.map_err(|problem| Problem(StatusCode::CONFLICT, problem))?;
+    Ok(Json(json!({ kind.name(): state.wire(kind, &merged) })).into_response())
 }

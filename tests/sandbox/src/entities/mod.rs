@@ -12,10 +12,12 @@ mod kind;
 mod lengths;
 mod lines;
 mod links;
+mod merge;
 mod money;
 mod names;
 mod payment;
 mod pdf;
+mod people;
 mod references;
 mod sale;
 pub(crate) mod schema;
@@ -34,6 +36,7 @@ pub(crate) use actions::remove;
 pub(crate) use answers::check_answer;
 pub(crate) use kind::Kind;
 pub(crate) use links::settle;
+pub(crate) use merge::merge;
 pub(crate) use names::rename_descendants;
 pub(crate) use pdf::pdf;
 pub(crate) use settings::update as update_settings;
@@ -233,6 +236,9 @@ fn finish(
         Kind::Item => item::check(state, &mut fields, old)?,
         Kind::Account => account::finish(state, &mut fields, old)?,
         Kind::Term => term::check(&mut fields)?,
+        Kind::Customer | Kind::Vendor | Kind::Employee => {
+            people::check(state, kind, &mut fields, old)?;
+        }
         _ => {}
     }
     names::finish(state, kind, fields, old)

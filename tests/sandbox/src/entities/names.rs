@@ -12,7 +12,7 @@ use crate::{
 const DELETED_SUFFIX: &str = " (deleted)";
 
 /// Lists nest at most five deep (error 6180 of the published list).
-const MAX_LEVELS: usize = 5;
+pub(super) const MAX_LEVELS: usize = 5;
 
 /// Checks an entry of a list and fills in name, parent, level and full name.
 pub(super) fn finish(

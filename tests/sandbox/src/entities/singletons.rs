@@ -102,10 +102,13 @@ pub(crate) fn preferences(state: &State) -> Map<String, Value> {
         "AccountingInfoPrefs": accounting,
         "ProductAndServicesPrefs": { "ForSales": true, "ForPurchase": true },
         "SalesFormsPrefs": {
+            "CustomTxnNumbers": profile.custom_txn_numbers,
+            "UsingProgressInvoicing": false,
             "AllowDeposit": true,
             "AllowDiscount": true,
             "AllowEstimates": true,
             "AllowServiceDate": true,
+            "DefaultTerms": { "value": "3" },
             "AllowShipping": false,
             "AutoApplyCredit": false,
         },
@@ -120,7 +123,7 @@ pub(crate) fn preferences(state: &State) -> Map<String, Value> {
             "TrackingByCustomer": true,
             "BillableExpenseTracking": true,
         },
-        "TaxPrefs": { "UsingSalesTax": true },
+        "TaxPrefs": { "UsingSalesTax": true, "PartnerTaxEnabled": true },
         "ReportPrefs": { "ReportBasis": "Accrual", "CalcAgingReportFromTxnDate": false },
         "TimeTrackingPrefs": time,
         "CurrencyPrefs": {

@@ -71,7 +71,7 @@ fn texts(fields: &Fields) -> Result<(), Fault> {
 }
 
 /// The companies here keep their books in one currency.
-fn currency(fields: &mut Fields) -> Result<(), Fault> {
+pub(super) fn currency(fields: &mut Fields) -> Result<(), Fault> {
     match references::id_of(fields, "CurrencyRef") {
         None => {
             fields.insert("CurrencyRef".into(), json!({ "value": "USD" }));

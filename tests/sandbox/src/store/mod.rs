@@ -21,7 +21,7 @@ pub(crate) use links::{lines, linked, targets};
 pub(crate) use profile::{Profile, Written};
 pub(crate) use record::{Record, reference};
 pub(crate) use replay::{Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Twin};
-pub(crate) use state::{State, wire_second};
+pub(crate) use state::{State, reference_target, wire_second};
 pub(crate) use status::CompanyStatus;
 pub(crate) use table::{Scan, Table};
 
