@@ -58,6 +58,7 @@ pub(crate) fn update(
         Singleton::CompanyInfo => company_info(state, &old, &body, circumstances.now)?,
         Singleton::Preferences => preferences(state, body, circumstances.now),
     }
+    state.settings_changed(singleton.name(), circumstances.now);
     Ok(singleton.wire(state))
 }
 

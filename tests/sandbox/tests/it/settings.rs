@@ -131,3 +131,17 @@ async fn an_update_of_the_company_is_replayed_by_its_request_id() {
     assert_eq!(second.text, first.text);
     assert_eq!(company(&app).await["SyncToken"], "1");
 }
+
+#[tokio::test]
+async fn an_update_of_preferences_is_told() {
+    let (app, receiver) = TestSandbox::subscribed(json!({})).await;
+    let body = json!({
+        "Id": "1", "SyncToken": "0", "TimeTrackingPrefs": { "WorkWeekStartDate": "Sunday" },
+    });
+    app.post("preferences", &body).await.ok();
+    assert_eq!(app.post("preferences", &body).await.code(), "5010", "told of once");
+    app.flush().await;
+    let post = receiver.single();
+    assert_eq!(post.events().len(), 1);
+    assert_eq!(post.events()[0]["type"], "qbo.preferences.updated.v1");
+}
