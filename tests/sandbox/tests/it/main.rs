@@ -27,5 +27,6 @@ mod schema;
 mod settings;
 mod throughput;
 mod time_activity;
+mod webhook_events;
 mod webhook_retries;
 mod webhooks;
