@@ -34,7 +34,7 @@ impl Chance {
 
     /// A version 4 UUID.
     pub(crate) fn uuid(&self) -> uuid::Uuid {
-        uuid::Builder::from_u128(self.bits()).with_version(uuid::Version::Random).into_uuid()
+        uuid::Builder::from_random_bytes(self.bits().to_be_bytes()).into_uuid()
     }
 
     /// A number from 0 up to, but not including, 1.
@@ -51,6 +51,16 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uuid_has_the_version_and_the_variant_of_a_random_one() {
+        let chance = Chance::new(1);
+        for _ in 0..100 {
+            let uuid = chance.uuid();
+            let form = (uuid.get_version(), uuid.get_variant());
+            assert_eq!(form, (Some(uuid::Version::Random), uuid::Variant::RFC4122), "{uuid}");
+        }
+    }
 
     #[test]
     fn one_seed_gives_the_same_again() {
