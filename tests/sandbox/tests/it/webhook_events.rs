@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Connected, TestSandbox, activity},
+    harness::{A, Connected, TestSandbox, activity},
     receiver::Receiver,
 };
 
@@ -121,4 +121,27 @@ async fn updated_preferences_are_told() {
     let before = app.get("preferences").await.ok().body["Preferences"].clone();
     app.post("preferences?operation=update", &before).await.ok();
     assert_eq!(told(&app, &receiver).await, [event("preferences.updated", &json!("1"))]);
+}
+
+#[tokio::test]
+async fn a_merge_is_one_event_that_names_the_id_that_is_gone() {
+    for shape in ["cloudevents", "classic"] {
+        let (app, receiver) = TestSandbox::subscribed(json!({ "shape": shape })).await;
+        app.admin_post(&format!("/companies/{A}/Employee/56/merge"), json!({ "into": "55" })).await;
+        app.flush().await;
+        let body = receiver.single().json();
+        if shape == "classic" {
+            let told = &body["eventNotifications"][0]["dataChangeEvent"]["entities"];
+            assert_eq!(told.as_array().unwrap().len(), 1, "{told}");
+            assert_eq!((&told[0]["operation"], &told[0]["id"]), (&json!("Merge"), &json!("55")));
+            assert_eq!(told[0]["deletedId"], "56");
+        } else {
+            assert_eq!(body.as_array().unwrap().len(), 1, "{body}");
+            assert_eq!(body[0]["type"], "qbo.employee.merged.v1");
+            assert_eq!(
+                (&body[0]["intuitentityid"], &body[0]["data"]["deletedid"]),
+                (&json!("55"), &json!("56"))
+            );
+        }
+    }
 }
