@@ -240,3 +240,17 @@ async fn settings_that_were_written_are_changes() {
     assert_eq!(preferences["TimeTrackingPrefs"]["MarkTimeEntriesBillable"], true);
     assert_eq!(groups(&app, "Preferences", "2027-06-15T12:00:10Z").await, [json!({})]);
 }
+
+#[tokio::test]
+async fn of_two_merged_entries_one_is_changed_and_one_is_a_gravestone() {
+    let app = connected().await;
+    let (gone, stays) = (customer(&app, "Gone").await, customer(&app, "Stays").await);
+    app.advance(5).await;
+    let path = format!("/companies/{A}/Customer/{}/merge", gone["Id"].as_str().unwrap());
+    app.admin_post(&path, json!({ "into": stays["Id"] })).await;
+    let found = groups(&app, "Customer", "2027-06-15T12:00:03Z").await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    assert_eq!(ids(&found[0], "Customer"), [text(&stays["Id"]), text(&gone["Id"])]);
+    assert_eq!(found[0]["Customer"][0]["DisplayName"], "Stays");
+    assert_eq!(found[0]["Customer"][1]["status"], "Deleted");
+}
