@@ -106,6 +106,14 @@ impl Fault {
         Self::validation("2600", "Invalid Request Conflict Element in Request", detail).at(element)
     }
 
+    /// 500 for a body that is not UTF-8; Intuit's own text.
+    pub(crate) fn not_utf8() -> Self {
+        Self::unsupported_operation(
+            "Operation com.sun.org.apache.xerces.internal.impl.io.MalformedByteSequenceException: \
+             Invalid byte 1 of 1-byte UTF-8 sequence is not supported.",
+        )
+    }
+
     /// 610: no such object, or a referenced name is inactive; the text is the same for both.
     pub(crate) fn not_found() -> Self {
         Self::validation("610", "Object Not Found", format!("Object Not Found : {INACTIVE}"))

@@ -24,7 +24,7 @@ pub fn run_query(statement: &str) -> String {
 }
 
 /// Writes to a copy of the seeded company A; the answer's body, which may be a fault. `operation` is
-/// `create`, `update` or `delete`; a `kind` that there is not is answered by a fault too.
+/// `create`, `update`, `delete` or `void`; a `kind` that there is not is answered by a fault too.
 pub fn write_on_seed(
     kind: &str,
     operation: &str,
@@ -35,6 +35,7 @@ pub fn write_on_seed(
     let operation = match operation {
         "update" => Operation::Update,
         "delete" => Operation::Delete,
+        "void" => Operation::Void,
         _ => Operation::Create,
     };
     let unknown_fields =

@@ -57,7 +57,7 @@ pub(crate) fn company_info(state: &State) -> Map<String, Value> {
         "DefaultTimeZone": profile.time_zone,
         "NameValue": [
             { "Name": "OfferingSku", "Value": "QuickBooks Online Plus" },
-            { "Name": "SubscriptionStatus", "Value": "PAID" },
+            { "Name": "SubscriptionStatus", "Value": profile.status.subscription() },
         ],
     })));
     lay_over(&mut out, &profile.company_info.fields);

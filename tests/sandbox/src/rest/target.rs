@@ -178,7 +178,7 @@ fn statement(headers: &HeaderMap, body: &[u8]) -> Result<String, Fault> {
     if !["application/text", "text/plain"].contains(&kind.as_str()) {
         return Err(bad_content_type(&kind));
     }
-    String::from_utf8(body.to_vec()).map_err(|_| Fault::bad_property("Invalid UTF-8 byte"))
+    String::from_utf8(body.to_vec()).map_err(|_| Fault::not_utf8())
 }
 
 /// Sending has no body: who gets it stands in the URL.
@@ -277,7 +277,7 @@ pub(super) fn json_content(headers: &HeaderMap) -> Result<(), Fault> {
 /// A body that must be a JSON object.
 pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     if std::str::from_utf8(body).is_err() {
-        return Err(Fault::bad_property("Invalid UTF-8 byte"));
+        return Err(Fault::not_utf8());
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(body)) => Ok(body),

@@ -51,6 +51,12 @@ impl CompanyStatus {
         }
     }
 
+    /// `SubscriptionStatus` among the NameValues of CompanyInfo. What the real one says of an ended
+    /// subscription is not known.
+    pub(crate) fn subscription(self) -> &'static str {
+        if self == Self::SubscriptionEnded { "EXPIRED" } else { "PAID" }
+    }
+
     /// What a write is answered, if it is not done.
     ///
     /// # Errors

@@ -634,6 +634,8 @@ async fn the_state_of_a_company_is_answered_as_quickbooks_does() {
     // An ended subscription can still be read.
     set("subscriptionEnded").await;
     app.query("select * from Employee").await.ok();
+    let info = app.get(&format!("companyinfo/{A}")).await.ok();
+    assert!(info.text.contains(r#"{"Name":"SubscriptionStatus","Value":"EXPIRED"}"#));
     let refused = app.post("class", &write).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "6190"));
     set("active").await;

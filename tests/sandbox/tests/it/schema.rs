@@ -84,6 +84,10 @@ async fn a_value_of_the_wrong_type_is_2010() {
         let request = request.header("content-type", "application/json").body(body);
         assert_eq!(app.send(request).await.code(), code, "{body}");
     }
+    let request = app.request(reqwest::Method::POST, "class");
+    let request = request.header("content-type", "application/json");
+    let latin1 = app.send(request.body(b"{\"Name\":\"Ba\xf1o\"}".to_vec())).await;
+    assert_eq!((latin1.status.as_u16(), latin1.code()), (400, "500"));
     // Deep enough to exhaust a naive reader's stack.
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let request = app.request(reqwest::Method::POST, "timeactivity");
