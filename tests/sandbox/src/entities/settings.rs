@@ -125,6 +125,7 @@ fn preferences(state: &mut State, body: Fields, now: Timestamp) {
     flag("AccountingInfoPrefs", "TrackDepartments", &mut profile.track_departments);
     flag("AccountingInfoPrefs", "ClassTrackingPerTxnLine", &mut profile.class_tracking);
     flag("AccountingInfoPrefs", "ClassTrackingPerTxn", &mut profile.class_tracking);
+    flag("SalesFormsPrefs", "CustomTxnNumbers", &mut profile.custom_txn_numbers);
     flag("TimeTrackingPrefs", "MarkTimeEntriesBillable", &mut profile.mark_time_billable);
     if let Some(Value::String(date)) = take(&mut sent, "AccountingInfoPrefs", "BookCloseDate") {
         profile.book_close_date = date.parse().ok();
