@@ -2,7 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -24,7 +29,9 @@ use crate::{
     rest::BatchPolicy,
     seed,
     setting::Setting,
-    store::{Company, ReplayPolicy, State},
+    snapshot::Snapshots,
+    state_file::StateFile,
+    store::{Company, ReplayPolicy, Replays, State, lock},
     webhooks::Webhooks,
 };
 
@@ -48,6 +55,12 @@ pub(crate) struct App {
     pub(crate) journal: Journal,
     /// Calls that belong to no company.
     pub(crate) counters: Counters,
+    pub(crate) snapshots: Snapshots,
+    state_file: Option<StateFile>,
+    /// See [`App::load`].
+    restarts: AtomicU64,
+    /// See [`App::still`].
+    whole: Mutex<()>,
     companies: RwLock<BTreeMap<Realm, Arc<Company>>>,
 }
 
@@ -62,6 +75,7 @@ impl App {
             latency: Latency::new(config.latency.clone(), Arc::clone(&chance)),
             webhooks: Arc::new(Webhooks::new(&config, Arc::clone(&oauth))?),
             issuer: Issuer::new(format!("{public_url}/issuer"))?,
+            state_file: config.state_file.clone().map(StateFile::new),
             config,
             public_url,
             clock: Clock::default(),
@@ -73,16 +87,58 @@ impl App {
             faults: Faults::default(),
             journal: Journal::default(),
             counters: Counters::default(),
+            snapshots: Snapshots::default(),
+            restarts: AtomicU64::new(0),
+            whole: Mutex::default(),
             companies: RwLock::default(),
         };
         app.reseed()?;
         Ok(app)
     }
 
-    /// Back to the start: seeds, real time, no faults, no tokens, nothing counted.
-    pub(crate) fn reset(&self) -> Result<(), String> {
+    /// Goes on from the state file, if the sandbox has one and it exists.
+    ///
+    /// # Errors
+    /// `InvalidData`: the file cannot be used, and is left as it is.
+    pub(crate) fn load_state(&self) -> io::Result<()> {
+        if let Some(file) = &self.state_file
+            && let Some(snapshot) = file.read()?
+        {
+            self.load(snapshot);
+        }
+        Ok(())
+    }
+
+    /// Writes the state file and answers its path; `None` if the sandbox has none.
+    pub(crate) fn save_state(&self) -> io::Result<Option<PathBuf>> {
+        let Some(file) = &self.state_file else { return Ok(None) };
+        file.write(&self.snapshot())?;
+        Ok(Some(file.path().to_owned()))
+    }
+
+    /// Held while the whole state is read or replaced, which happens part by part.
+    pub(crate) fn still(&self) -> MutexGuard<'_, ()> {
+        lock(&self.whole)
+    }
+
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::SeqCst)
+    }
+
+    /// Lets chance begin where no earlier start with this seed did.
+    pub(crate) fn restart(&self, restarts: u64) {
+        /// An odd constant far from small numbers (2^64 over the golden ratio).
+        const APART: u64 = 0x9E37_79B9_7F4A_7C15;
+        self.restarts.store(restarts, Ordering::SeqCst);
+        self.chance.reseed(self.config.seed.wrapping_add(restarts.wrapping_mul(APART)));
+    }
+
+    /// Back to the start: seeds, real time, no faults, no tokens, nothing counted. Chance starts
+    /// over from `seed`, by default the one of the start. Snapshots stay.
+    pub(crate) fn reset(&self, seed: Option<u64>) -> Result<(), String> {
+        let _still = self.still();
         self.clock.reset();
-        self.chance.reseed(self.config.seed);
+        self.chance.reseed(seed.unwrap_or(self.config.seed));
         self.unknown_fields.set(UnknownFields::default());
         self.replay.set(ReplayPolicy::default());
         self.batch.set(BatchPolicy::default());
@@ -99,13 +155,21 @@ impl App {
 
     fn reseed(&self) -> Result<(), String> {
         let seeds = seed::load()?;
+        self.replace_companies(seeds.into_iter().map(|state| (state, Replays::default())));
+        Ok(())
+    }
+
+    /// Puts other companies in the place of those there are.
+    pub(crate) fn replace_companies(&self, states: impl Iterator<Item = (State, Replays)>) {
         let mut companies = self.companies.write().unwrap_or_else(PoisonError::into_inner);
+        for company in companies.values() {
+            company.retire();
+        }
         companies.clear();
-        for state in seeds {
-            let company = Company::new(state, Arc::clone(&self.webhooks));
+        for (state, replays) in states {
+            let company = Company::with_replays(state, replays, Arc::clone(&self.webhooks));
             companies.insert(company.realm.clone(), Arc::new(company));
         }
-        Ok(())
     }
 
     pub(crate) fn now(&self) -> Timestamp {

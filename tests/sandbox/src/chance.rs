@@ -10,6 +10,10 @@ use crate::store::lock;
 /// A source of chance that all requests share.
 pub(crate) struct Chance(Mutex<StdRng>);
 
+/// A point in the run of a [`Chance`].
+#[derive(Clone)]
+pub(crate) struct Position(StdRng);
+
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
@@ -18,6 +22,16 @@ impl Chance {
     /// Starts over, as after a reset.
     pub(crate) fn reseed(&self, seed: u64) {
         *lock(&self.0) = StdRng::seed_from_u64(seed);
+    }
+
+    /// How far it has come, so that a snapshot goes on from there.
+    pub(crate) fn position(&self) -> Position {
+        Position(lock(&self.0).clone())
+    }
+
+    /// Goes on from `position`.
+    pub(crate) fn resume(&self, position: &Position) {
+        *lock(&self.0) = position.0.clone();
     }
 
     /// `prefix` and `length` letters and digits.

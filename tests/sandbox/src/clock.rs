@@ -33,6 +33,16 @@ impl Clock {
         self.now()
     }
 
+    /// How far the present is from real time, in milliseconds.
+    pub(crate) fn offset_ms(&self) -> i64 {
+        *self.offset_ms.borrow()
+    }
+
+    /// Moves the present to that far from real time.
+    pub(crate) fn set_offset_ms(&self, offset_ms: i64) {
+        self.offset_ms.send_replace(offset_ms);
+    }
+
     /// Back to real time.
     pub(crate) fn reset(&self) {
         self.offset_ms.send_replace(0);

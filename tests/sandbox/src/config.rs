@@ -1,6 +1,6 @@
 //! Start-up options: flags first, then `QBO_SANDBOX_*` variables, then defaults.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 use crate::{latency::LatencyModel, webhooks::Receiver};
 
@@ -22,6 +22,7 @@ Usage: quickbooks-sandbox [options]
                          signs the webhooks             (QBO_SANDBOX_WEBHOOK_VERIFIER_TOKEN,
                                                          sandbox-verifier-token)
   --seed NUMBER          repeats tokens, jitter, order  (QBO_SANDBOX_SEED, another each time)
+  --state-file PATH      kept between two runs          (QBO_SANDBOX_STATE_FILE, none)
   --help                 this text";
 
 /// How a sandbox starts.
@@ -52,6 +53,8 @@ pub struct Config {
     /// Where everything random starts from: the same seed gives the same tokens, trace ids, jitter and
     /// disorder to the same requests.
     pub seed: u64,
+    /// File that the state is read from at the start, if it exists, and written to at the end.
+    pub state_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -68,6 +71,7 @@ impl Default for Config {
             webhook_url: None,
             webhook_verifier_token: "sandbox-verifier-token".into(),
             seed: rand::random(),
+            state_file: None,
         }
     }
 }
@@ -138,6 +142,8 @@ impl Config {
                 }
                 value.clone_into(&mut self.webhook_verifier_token);
             }
+            "--state-file" if value.is_empty() => return Err("a path is missing".into()),
+            "--state-file" => self.state_file = Some(PathBuf::from(value)),
             "--seed" => {
                 self.seed = value.parse().map_err(|_| format!("{value} is not a whole number"))?;
             }
@@ -153,7 +159,7 @@ impl Config {
     }
 }
 
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "--host",
     "--port",
     "--admin-port",
@@ -165,6 +171,7 @@ const OPTIONS: [&str; 11] = [
     "--webhook-url",
     "--webhook-verifier-token",
     "--seed",
+    "--state-file",
 ];
 
 #[cfg(test)]

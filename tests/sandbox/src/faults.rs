@@ -104,6 +104,20 @@ pub(crate) struct Spec {
     /// With `status` or `rawBody`: do the work all the same, then answer the fault.
     #[serde(default)]
     commit: bool,
+    /// Whether it meets calls at the door, before tokens and limits are looked at, as an outage
+    /// does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    door: bool,
+    /// The scenario that armed it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scenario: Option<String>,
+}
+
+impl Spec {
+    /// The same fault as a part of `scenario`: for one company or all, `times` times.
+    pub(crate) fn of_scenario(self, scenario: &str, realm: Option<Realm>, times: u64) -> Self {
+        Self { scenario: Some(scenario.to_owned()), realm, times, ..self }
+    }
 }
 
 fn once() -> u64 {
@@ -133,6 +147,13 @@ pub(crate) struct Listed {
     matched: u64,
     #[serde(flatten)]
     spec: Spec,
+}
+
+impl Listed {
+    /// How many calls it has broken, and in which scenario.
+    pub(crate) fn met(&self) -> (u64, Option<&str>) {
+        (self.matched.saturating_sub(self.spec.skip), self.spec.scenario.as_deref())
+    }
 }
 
 #[derive(Default)]
@@ -193,14 +214,41 @@ impl Faults {
         lock(&self.0).armed.clear();
     }
 
+    /// Disarms one; `false` if it is not armed.
+    pub(crate) fn remove(&self, id: u64) -> bool {
+        self.disarm(|armed| armed.id == id)
+    }
+
+    /// Disarms what a scenario armed; `false` if there was nothing.
+    pub(crate) fn end_scenario(&self, scenario: &str) -> bool {
+        self.disarm(|armed| armed.spec.scenario.as_deref() == Some(scenario))
+    }
+
+    fn disarm(&self, which: impl Fn(&Armed) -> bool) -> bool {
+        let mut rules = lock(&self.0);
+        let before = rules.armed.len();
+        rules.armed.retain(|armed| !which(armed));
+        rules.armed.len() < before
+    }
+
     /// The plan for one call: the first fault that matches it and has times left. Faults that are
     /// still skipping count the call and let the next one see it.
     pub(crate) fn plan(&self, call: &Subject<'_>) -> Plan {
+        self.plan_at(false, call)
+    }
+
+    /// The same for the faults that stand at the door.
+    pub(crate) fn plan_at_door(&self, call: &Subject<'_>) -> Plan {
+        self.plan_at(true, call)
+    }
+
+    fn plan_at(&self, door: bool, call: &Subject<'_>) -> Plan {
         let mut rules = lock(&self.0);
         let mut found = None;
         for armed in &mut rules.armed {
             let spec = &armed.spec;
-            let matches = spec.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(call.method))
+            let matches = spec.door == door
+                && spec.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(call.method))
                 && spec.realm.as_ref().is_none_or(|realm| call.realm == Some(realm))
                 && armed.path.as_ref().is_none_or(|path| path.is_match(call.path_and_query))
                 && armed

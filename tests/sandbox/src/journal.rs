@@ -59,6 +59,11 @@ impl Entry {
         let own = self.intuit_tid.len() + self.body_sha256.len() + self.method.len();
         size_of::<Self>() + self.path.len() + self.query.len() + texts + realm + own
     }
+
+    /// Whether the client got an error or no answer at all.
+    pub(crate) fn failed(&self) -> bool {
+        self.cut.is_some() || self.status.is_none_or(|status| status >= 400)
+    }
 }
 
 #[derive(Default)]
@@ -86,9 +91,13 @@ impl Journal {
         }
     }
 
-    /// Entries that `wanted` wants, oldest first.
-    pub(crate) fn select(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        lock(&self.0).kept.iter().filter(|entry| wanted(entry)).cloned().collect()
+    /// The newest `limit` of the entries that `wanted` wants, oldest first.
+    pub(crate) fn newest(&self, limit: usize, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let entries = lock(&self.0);
+        let newest = entries.kept.iter().rev().filter(|entry| wanted(entry)).take(limit);
+        let mut newest: Vec<Entry> = newest.cloned().collect();
+        newest.reverse();
+        newest
     }
 
     /// Forgets the entries; the numbers go on, so that a `since` held by a test stays right.

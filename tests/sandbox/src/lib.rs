@@ -31,11 +31,14 @@ mod latency;
 mod limits;
 mod meter;
 mod oauth;
+mod page;
 mod query;
 mod rest;
 mod seed;
 mod server;
 mod setting;
+mod snapshot;
+mod state_file;
 mod store;
 mod webhooks;
 

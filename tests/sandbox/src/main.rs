@@ -1,6 +1,6 @@
 //! The sandbox as a program: read the options, start, print the addresses, stop on a signal.
 
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 use quickbooks_sandbox::{Config, Sandbox};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,7 +30,11 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("quickbooks-sandbox: {error}");
-            ExitCode::FAILURE
+            match error.kind() {
+                // A state file that cannot be used is a bad option.
+                ErrorKind::InvalidData => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -44,11 +48,11 @@ async fn run(config: Config) -> std::io::Result<()> {
     println!("  authorize page    {}/connect/oauth2", sandbox.public_url());
     println!("  REST              {}/v3/company/<realm>", sandbox.public_url());
     println!("  local issuer      {}/issuer", sandbox.public_url());
-    println!("Admin (loopback)    {}", sandbox.admin_url());
+    println!("Admin and page      {}", sandbox.admin_url());
+    println!("Seed                {}", sandbox.seed());
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    sandbox.stop().await;
-    Ok(())
+    sandbox.stop().await
 }

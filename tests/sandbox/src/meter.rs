@@ -9,7 +9,7 @@
 //! Not known of the real service: how a batch counts, see [`BatchCounts`]; in which zone a month
 //! ends (here UTC).
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{borrow::Cow, collections::BTreeMap, sync::Mutex};
 
 use axum::http::Method;
 use jiff::{Timestamp, tz::TimeZone};
@@ -78,22 +78,46 @@ impl Metered {
 type Month = (i16, i8);
 
 /// One month's calls.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Tally {
     /// Holds more than the parts when it was set to begin near the cap.
     count: u64,
     by_realm: BTreeMap<Realm, u64>,
-    by_kind: BTreeMap<&'static str, u64>,
+    by_kind: BTreeMap<Cow<'static, str>, u64>,
     /// Calls refused because the cap was reached.
     refused: u64,
 }
 
-struct Sheet {
+/// All that the meter knows: what a snapshot keeps.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Sheet {
     cap: u64,
     batch_counts: BatchCounts,
     /// Every month that the clock was in, so that a clock which is moved back finds its month again.
+    #[serde(with = "pairs")]
     months: BTreeMap<Month, Tally>,
+}
+
+/// JSON has texts for keys only, so a state file has the months as a list.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{BTreeMap, Month, Tally};
+
+    pub(super) fn serialize<S: Serializer>(
+        months: &BTreeMap<Month, Tally>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(months)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Month, Tally>, D::Error> {
+        Ok(Vec::deserialize(from)?.into_iter().collect())
+    }
 }
 
 impl Default for Sheet {
@@ -149,7 +173,7 @@ impl Meter {
         let tally = sheet.months.entry(month(now)).or_default();
         tally.count = tally.count.saturating_add(calls);
         *tally.by_realm.entry(realm.clone()).or_default() += calls;
-        *tally.by_kind.entry(call.name()).or_default() += calls;
+        *tally.by_kind.entry(call.name().into()).or_default() += calls;
     }
 
     pub(crate) fn change(&self, now: Timestamp, change: &MeterChange) {
@@ -171,6 +195,16 @@ impl Meter {
             batch_counts: sheet.batch_counts,
             tally: sheet.months.get(&(year, number)).cloned().unwrap_or_default(),
         }
+    }
+
+    /// A copy of everything, for a snapshot.
+    pub(crate) fn copy(&self) -> Sheet {
+        lock(&self.0).clone()
+    }
+
+    /// Puts a copy in the place of what there is.
+    pub(crate) fn restore(&self, sheet: Sheet) {
+        *lock(&self.0) = sheet;
     }
 
     /// Nothing counted, the default cap.

@@ -51,6 +51,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 pub struct Sandbox {
     public_url: String,
     admin_url: String,
+    app: Arc<App>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
 }
@@ -59,7 +60,8 @@ impl Sandbox {
     /// Opens both ports and seeds the companies.
     ///
     /// # Errors
-    /// A port is taken, or a seed or the development key cannot be read.
+    /// A port is taken, or a seed or the development key cannot be read. `InvalidData`: the state
+    /// file cannot be used; it is left as it is.
     pub async fn start(config: Config) -> io::Result<Self> {
         let public = bind(config.host, config.port).await?;
         let admin = bind(config.host, config.admin_port).await?;
@@ -70,6 +72,7 @@ impl Sandbox {
         };
         schema::warm_up();
         let app = Arc::new(App::new(config, public_url.clone()).map_err(Error::other)?);
+        app.load_state()?;
 
         let (stop, stopped) = watch::channel(false);
         let public_router = Router::new()
@@ -78,7 +81,7 @@ impl Sandbox {
             .merge(issuer::routes())
             .merge(rest::routes())
             .with_state(Arc::clone(&app));
-        let admin_router = admin::routes().with_state(Arc::clone(&app));
+        let admin_router = admin::router(&app);
         let observed = {
             let app = Arc::clone(&app);
             move |request| observe(Arc::clone(&app), public_router.clone(), request)
@@ -87,9 +90,9 @@ impl Sandbox {
         let servers = vec![
             tokio::spawn(serve(public, observed, stopped.clone())),
             tokio::spawn(serve(admin, plain, stopped.clone())),
-            tokio::spawn(webhooks::run(app, stopped)),
+            tokio::spawn(webhooks::run(Arc::clone(&app), stopped)),
         ];
-        Ok(Self { public_url, admin_url, stop, servers })
+        Ok(Self { public_url, admin_url, app, stop, servers })
     }
 
     /// Base of QuickBooks' side, without a trailing slash.
@@ -102,13 +105,23 @@ impl Sandbox {
         &self.admin_url
     }
 
-    /// Stops listening and gives open requests two seconds to end.
-    pub async fn stop(self) {
+    /// What everything random starts from.
+    pub fn seed(&self) -> u64 {
+        self.app.config.seed
+    }
+
+    /// Stops listening, gives open requests two seconds to end and writes the state file, if there
+    /// is one.
+    ///
+    /// # Errors
+    /// The state file cannot be written.
+    pub async fn stop(self) -> io::Result<()> {
         let _ = self.stop.send(true);
         for server in self.servers {
             // A server task ends by itself; it cannot fail in a way that matters now.
             let _ = server.await;
         }
+        self.app.save_state().map(drop)
     }
 }
 
@@ -230,23 +243,33 @@ impl Received {
     ) -> Result<Response, Gone> {
         let (started, at) = (Instant::now(), app.now());
         let path = self.uri.path();
-        let (mut response, fault) = if is_rest(path) || path == oauth::TOKEN_PATH {
-            // These two look for their fault themselves, at the point where the work begins.
-            (route(router, request).await, None)
+        let realm = realm_of(path);
+        let subject = Subject {
+            method: self.method.as_str(),
+            path_and_query: self.uri.path_and_query().map_or(path, |both| both.as_str()),
+            realm: realm.as_ref(),
+            body: &self.body,
+            batch_item: None,
+        };
+        let door = app.faults.plan_at_door(&subject);
+        let zone = app.zone(realm.as_ref());
+        let (mut response, fault) = if let Some(mut response) = door.before(app.now(), &zone).await
+        {
+            response.extensions_mut().insert(Note { realm: realm.clone(), ..Note::default() });
+            (response, door.fault)
         } else {
-            let plan = app.faults.plan(&Subject {
-                method: self.method.as_str(),
-                path_and_query: self.uri.path_and_query().map_or(path, |both| both.as_str()),
-                realm: None,
-                body: &self.body,
-                batch_item: None,
-            });
-            let zone = app.zone(None);
-            let response = match plan.before(app.now(), &zone).await {
-                Some(response) => response,
-                None => plan.after(route(router, request).await, app.now(), &zone).await,
+            let (response, fault) = if is_rest(path) || path == oauth::TOKEN_PATH {
+                // These two look for their fault themselves, at the point where the work begins.
+                (route(router, request).await, None)
+            } else {
+                let plan = app.faults.plan(&subject);
+                let response = match plan.before(app.now(), &zone).await {
+                    Some(response) => response,
+                    None => plan.after(route(router, request).await, app.now(), &zone).await,
+                };
+                (response, plan.fault)
             };
-            (response, plan.fault)
+            (door.after(response, app.now(), &zone).await, fault.or(door.fault))
         };
 
         let tid = trace_id(&app.chance);
@@ -313,8 +336,15 @@ impl Received {
     }
 }
 
+const REST: &str = "/v3/company/";
+
 fn is_rest(path: &str) -> bool {
-    path.starts_with("/v3/company/")
+    path.starts_with(REST)
+}
+
+/// The company that a REST path names.
+fn realm_of(path: &str) -> Option<Realm> {
+    path.strip_prefix(REST)?.split('/').next().map(Realm::from)
 }
 
 async fn route(router: Router, request: Request<Body>) -> Response {

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
+    routing::{get, post},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use crate::{
     entities::{self, Kind, rename_descendants},
     ids::{EntityId, Realm},
     seed,
-    store::{Company, Profile},
+    store::{Company, Profile, Record, Scan},
 };
 
 /// `/companies`.
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/companies/{realm}", get(company).post(change_company))
         .route("/companies/{realm}/disconnect", post(disconnect))
         .route("/companies/{realm}/{entity}", get(list_entities).post(upsert))
-        .route("/companies/{realm}/{entity}/{id}", delete(remove))
+        .route("/companies/{realm}/{entity}/{id}", get(entity).delete(remove))
         .route("/companies/{realm}/{entity}/{id}/merge", post(merge))
 }
 
@@ -117,14 +117,59 @@ fn kind_of(entity: &str) -> Result<Kind, Problem> {
     Kind::parse(entity).ok_or_else(|| missing(&format!("entity {entity}")))
 }
 
+/// The query of a list of entities.
+#[derive(Deserialize)]
+struct Selection {
+    /// Text that the entity has in its Id or any field, in any case.
+    #[serde(default)]
+    search: String,
+    /// So many of those found, the last changed first. Without it: all, the oldest first.
+    limit: Option<usize>,
+}
+
 async fn list_entities(
     State(app): Shared,
     Path((realm, entity)): Path<(String, String)>,
+    Query(selection): Query<Selection>,
 ) -> Answer {
     let (company, kind) = (find(&app, &realm)?, kind_of(&entity)?);
     let state = company.state();
-    let rows: Vec<_> = state.table(kind).iter().map(|record| state.wire(kind, record)).collect();
-    Ok(Json(json!({ kind.name(): rows })).into_response())
+    let table = state.table(kind);
+    let wanted = selection.search.to_lowercase();
+    let fits = |record: &&Record| {
+        wanted.is_empty()
+            || record.id.as_str().to_lowercase().contains(&wanted)
+            || record.fields.values().any(|value| has_text(value, &wanted))
+    };
+    let rows: Vec<&Record> = match selection.limit {
+        Some(_) => table.scan(Scan::Updated, None, None, true).filter(fits).collect(),
+        None => table.iter().filter(fits).collect(),
+    };
+    let shown = rows.iter().take(selection.limit.unwrap_or(usize::MAX));
+    let shown: Vec<_> = shown.map(|record| state.wire(kind, record)).collect();
+    Ok(Json(json!({ kind.name(): shown, "total": rows.len() })).into_response())
+}
+
+/// Whether a text or number anywhere in `value` contains `wanted`, which is in lower case.
+fn has_text(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text.to_lowercase().contains(wanted),
+        Value::Number(number) => number.to_string().contains(wanted),
+        Value::Array(values) => values.iter().any(|value| has_text(value, wanted)),
+        Value::Object(fields) => fields.values().any(|value| has_text(value, wanted)),
+        Value::Bool(_) | Value::Null => false,
+    }
+}
+
+async fn entity(
+    State(app): Shared,
+    Path((realm, entity, id)): Path<(String, String, String)>,
+) -> Answer {
+    let (company, kind) = (find(&app, &realm)?, kind_of(&entity)?);
+    let state = company.state();
+    let table = state.table(kind);
+    let record = table.get(&id).ok_or_else(|| missing(&format!("{} {id}", kind.name())))?;
+    Ok(Json(json!({ kind.name(): state.wire(kind, record) })).into_response())
 }
 
 /// One entity or a list of them, stored without any check. Fields are laid over those stored.

@@ -6,28 +6,34 @@ mod clock;
 mod companies;
 mod counters;
 mod faults;
+mod guard;
+mod help;
 mod latency;
 mod limits;
 mod meter;
 mod oauth;
 mod replay;
 mod requests;
+mod scenarios;
 mod schema;
+mod snapshots;
 mod webhooks;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{DefaultBodyLimit, State},
-    http::StatusCode,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{app::App, store::Company};
+use crate::{app::App, page, store::Company};
 
 type Shared = State<Arc<App>>;
 type Answer = Result<Response, Problem>;
@@ -68,10 +74,30 @@ fn find(app: &App, realm: &str) -> Result<Arc<Company>, Problem> {
     app.company(realm).ok_or_else(|| missing(&format!("company {realm}")))
 }
 
-/// The admin routes.
-pub(crate) fn routes() -> Router<Arc<App>> {
+/// The admin port's side of `app`.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    routes()
+        .layer(middleware::map_response(harden))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), guard::guard))
+        .with_state(Arc::clone(app))
+}
+
+/// No browser takes an answer for another kind of file, or lets a foreign page embed it.
+async fn harden(mut response: Response) -> Response {
+    for (name, value) in
+        [("x-content-type-options", "nosniff"), ("cross-origin-resource-policy", "same-origin")]
+    {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(index))
+        .route("/help", get(help))
         .route("/reset", post(reset))
         .merge(batch::routes())
         .merge(clock::routes())
@@ -83,19 +109,32 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(meter::routes())
         .merge(oauth::routes())
         .merge(replay::routes())
+        .merge(page::routes())
         .merge(requests::routes())
         .merge(schema::routes())
+        .merge(scenarios::routes())
+        .merge(snapshots::routes())
         .merge(webhooks::routes())
         // The server's own limit has been applied already.
         .layer(DefaultBodyLimit::disable())
 }
 
-async fn index() -> &'static str {
-    "QuickBooks sandbox, admin API. See the README for /clock, /faults, /requests, /counters, \
-     /companies, /oauth, /tokens, /limits, /meter, /latency, /replay, /batch, /webhooks, /reset.\n"
+async fn index(headers: HeaderMap) -> Response {
+    if page::wanted(&headers) { page::page() } else { help::text().into_response() }
 }
 
-async fn reset(State(app): Shared) -> Answer {
-    app.reset().map_err(bad)?;
+async fn help() -> String {
+    help::text()
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Reset {
+    seed: Option<u64>,
+}
+
+async fn reset(State(app): Shared, body: Bytes) -> Answer {
+    let Reset { seed } = if body.is_empty() { Reset::default() } else { read(&body)? };
+    app.reset(seed).map_err(bad)?;
     Ok(clock::now_json(app.now()))
 }

@@ -1,9 +1,9 @@
 //! The kinds of entity that a company holds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A kind of entity with a table of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Kind {
     TimeActivity,
     Employee,

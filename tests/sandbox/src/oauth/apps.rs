@@ -34,7 +34,7 @@ pub(crate) struct Wish {
 }
 
 /// The apps by client id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Apps(BTreeMap<ClientId, Registration>);
 
 impl Apps {
@@ -48,6 +48,14 @@ impl Apps {
             blocked: false,
         };
         Self(BTreeMap::from([(registration.client_id.clone(), registration)]))
+    }
+
+    /// Sees to it that this app is there, with this secret.
+    pub(super) fn hold(&mut self, client_id: &str, client_secret: &str) {
+        for (id, app) in Self::first(client_id, client_secret).0 {
+            let own = self.0.entry(id).or_insert(app);
+            client_secret.clone_into(&mut own.client_secret);
+        }
     }
 
     pub(super) fn get(&self, client_id: &str) -> Option<&Registration> {

@@ -48,7 +48,7 @@ pub(crate) struct Granted {
 }
 
 /// A consent, on its way to a code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Consent {
     pub(crate) client: ClientId,
     pub(crate) realm: Realm,
@@ -68,7 +68,7 @@ pub(crate) struct Tokens {
     pub(crate) hard_expires_s: i64,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Code {
     consent: Consent,
     expires: Timestamp,
@@ -77,7 +77,7 @@ struct Code {
 }
 
 /// What a consent became.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Grant {
     client: ClientId,
     realm: Realm,
@@ -92,17 +92,18 @@ struct Grant {
     hard_expires: Timestamp,
     dead: Option<Death>,
     /// Refreshes under way.
+    #[serde(skip)]
     refreshing: usize,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Access {
     grant: u64,
     expires: Timestamp,
 }
 
 /// Everything that was ever handed out, so that an old value is known as such.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Book {
     codes: HashMap<String, Code>,
     grants: HashMap<u64, Grant>,
@@ -117,6 +118,12 @@ impl Book {
     /// its number.
     pub(super) fn clear(&mut self) {
         *self = Self { last: self.last, ..Self::default() };
+    }
+
+    /// Takes the place of another book. Numbers go on, and no refresh is under way in this one.
+    pub(super) fn follow(&mut self, other: &Self) {
+        self.last = self.last.max(other.last);
+        self.grants.values_mut().for_each(|grant| grant.refreshing = 0);
     }
 
     /// A code for a consent.

@@ -30,6 +30,7 @@ use axum::{
     routing::{get, post},
 };
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use apps::{Registration, Wish};
 pub(crate) use book::{Consent, Death, Granted, Refusal, Tokens};
@@ -75,6 +76,14 @@ pub(crate) struct Oauth {
     chance: Arc<Chance>,
 }
 
+/// Apps, codes, grants and tokens, as a snapshot keeps them.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    apps: Apps,
+    book: Book,
+}
+
 /// A refresh under way.
 pub(crate) struct Refreshing<'a> {
     oauth: &'a Oauth,
@@ -102,6 +111,25 @@ impl Oauth {
     pub(crate) fn reset(&self, client_id: &str, client_secret: &str) {
         lock(&self.book).clear();
         *lock(&self.apps) = Apps::first(client_id, client_secret);
+    }
+
+    /// A copy of everything, for a snapshot.
+    pub(crate) fn keep(&self) -> Kept {
+        Kept { apps: lock(&self.apps).clone(), book: lock(&self.book).clone() }
+    }
+
+    /// Puts a copy in the place of what there is.
+    pub(crate) fn restore(&self, kept: Kept) {
+        let Kept { apps, book: mut kept } = kept;
+        *lock(&self.apps) = apps;
+        let mut book = lock(&self.book);
+        kept.follow(&book);
+        *book = kept;
+    }
+
+    /// Sees to it that the app which the options name is there.
+    pub(crate) fn hold(&self, client_id: &str, client_secret: &str) {
+        lock(&self.apps).hold(client_id, client_secret);
     }
 
     pub(crate) fn policy(&self) -> Policy {

@@ -264,6 +264,9 @@ fn authorize(
     headers: &HeaderMap,
     realm: &str,
 ) -> Result<(Arc<Company>, ClientId), Fault> {
+    // The company first: should a snapshot be restored in between, a company of before goes with a
+    // token of either time, and what is done to it is gone; a restored one never meets an old token.
+    let company = app.company(realm);
     let Some(token) = bearer(headers) else {
         return Err(Fault::unauthenticated("Header Authorization is missing or is no bearer"));
     };
@@ -272,7 +275,7 @@ fn authorize(
     if opened.as_str() != realm {
         return Err(Fault::forbidden("The token does not belong to this company"));
     }
-    let company = app.company(realm).ok_or_else(|| Fault::forbidden("No such company"))?;
+    let company = company.ok_or_else(|| Fault::forbidden("No such company"))?;
     if let Some(fault) = company.state().profile.status.refuses() {
         return Err(fault);
     }

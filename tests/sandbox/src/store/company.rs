@@ -2,7 +2,10 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{State, lock, replay::Replays};
@@ -13,6 +16,8 @@ pub(crate) struct Company {
     pub(crate) realm: Realm,
     state: Mutex<State>,
     webhooks: Arc<Webhooks>,
+    /// Whether another state has taken its place; what a late request still does here is lost.
+    retired: AtomicBool,
     pub(crate) replays: Arc<Replays>,
     pub(crate) limiter: Limiter,
     pub(crate) counters: Counters,
@@ -26,10 +31,22 @@ impl Company {
             realm: state.profile.realm.clone(),
             state: Mutex::new(state),
             webhooks,
+            retired: AtomicBool::new(false),
             replays: Arc::default(),
             limiter: Limiter::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// The same with the request ids that it had answered.
+    pub(crate) fn with_replays(state: State, replays: Replays, webhooks: Arc<Webhooks>) -> Self {
+        Self { replays: Arc::new(replays), ..Self::new(state, webhooks) }
+    }
+
+    /// Ends the telling of changes: another state takes this one's place.
+    pub(crate) fn retire(&self) {
+        let _state = self.state();
+        self.retired.store(true, Ordering::SeqCst);
     }
 
     /// The company's data, locked. What is changed is told to the webhooks when the lock is given
@@ -61,7 +78,7 @@ impl DerefMut for StateGuard<'_> {
 impl Drop for StateGuard<'_> {
     fn drop(&mut self) {
         let changes = std::mem::take(&mut self.state.changes);
-        if !changes.is_empty() {
+        if !changes.is_empty() && !self.company.retired.load(Ordering::SeqCst) {
             self.company.webhooks.tell(&self.company.realm, &changes);
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Index {
     holders: HashMap<Key, BTreeSet<Key>>,
     numbers: HashMap<(Kind, String), BTreeSet<EntityId>>,
     /// The highest DocNumber so far that is a number.
-    last_number: HashMap<Kind, u64>,
+    pub(super) last_number: HashMap<Kind, u64>,
     /// By customer: what he owes himself, and with everything below him.
     balances: HashMap<EntityId, Balance>,
 }

@@ -20,7 +20,9 @@ pub(crate) use days::{Days, Span};
 pub(crate) use links::{lines, linked, targets};
 pub(crate) use profile::{Profile, Written};
 pub(crate) use record::{Record, reference};
-pub(crate) use replay::{Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Twin};
+pub(crate) use replay::{
+    Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Remembered, Replays, Twin,
+};
 pub(crate) use state::{State, reference_target, wire_second};
 pub(crate) use status::CompanyStatus;
 pub(crate) use table::{Scan, Table};

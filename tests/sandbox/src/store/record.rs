@@ -1,12 +1,14 @@
 //! One stored entity.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::EntityId;
 
 /// An entity as stored: its fields apart from what every entity has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Record {
     pub(crate) id: EntityId,
     pub(crate) sync_token: u64,

@@ -5,13 +5,13 @@
 //! and from when on an id counts is not known of the real service: [`Policy`] has a switch for each.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
 };
 
 use axum::{body::Bytes, http::StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::sync::{Notify, futures::OwnedNotified};
 
 use super::lock;
@@ -110,6 +110,24 @@ pub(crate) struct Original {
     pub(crate) body: Bytes,
 }
 
+/// A first answer with its time, as a snapshot keeps it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    status: u16,
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    body: Bytes,
+    at: Timestamp,
+}
+
+/// Answers are JSON, so they are text.
+fn as_text<S: Serializer>(body: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&String::from_utf8_lossy(body))
+}
+
+fn from_text<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+    String::deserialize(from).map(Bytes::from)
+}
+
 enum Slot {
     UnderWay(Arc<Notify>),
     Answered { first: Original, at: Timestamp },
@@ -139,6 +157,30 @@ pub(crate) struct Claim {
 }
 
 impl Replays {
+    /// What is remembered. An id under way is not among it: in a snapshot it was never sent. The
+    /// caller holds the company's lock, so that no work is without its id.
+    pub(crate) fn remembered(&self) -> BTreeMap<String, Remembered> {
+        let slots = lock(&self.slots);
+        let answered = slots.iter().filter_map(|(id, slot)| match slot {
+            Slot::Answered { first, at } => {
+                let (status, body) = (first.status.as_u16(), first.body.clone());
+                Some((id.clone(), Remembered { status, body, at: *at }))
+            }
+            Slot::UnderWay(_) => None,
+        });
+        answered.collect()
+    }
+
+    /// A memory that holds these.
+    pub(crate) fn with(remembered: BTreeMap<String, Remembered>) -> Self {
+        let slots = remembered.into_iter().filter_map(|(id, Remembered { status, body, at })| {
+            // A file can hold anything; what is no status was never answered.
+            let status = StatusCode::from_u16(status).ok()?;
+            Some((id, Slot::Answered { first: Original { status, body }, at }))
+        });
+        Self { slots: Mutex::new(slots.collect()) }
+    }
+
     /// Claims `id` for a request that arrives at `now`.
     pub(crate) fn arrive(self: &Arc<Self>, id: &str, policy: Policy, now: Timestamp) -> Arrival {
         let mut slots = lock(&self.slots);

@@ -1,9 +1,12 @@
 //! A company's entities, and how they look from outside.
 
+mod written;
+
 use std::collections::HashMap;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -18,7 +21,8 @@ use crate::{
 };
 
 /// A company's data. Held under one lock, so a write is one step.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "written::Written", into = "written::Written")]
 pub(crate) struct State {
     pub(crate) profile: Profile,
     pub(crate) zone: TimeZone,
@@ -61,6 +65,11 @@ impl State {
         // Every kind is put in by `new`; an empty table stands in so that this cannot fail.
         static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::default);
         self.tables.get(&kind).unwrap_or(&EMPTY)
+    }
+
+    /// Entities of all kinds.
+    pub(crate) fn len(&self) -> usize {
+        self.tables.values().map(Table::len).sum()
     }
 
     /// The day it is in the company.

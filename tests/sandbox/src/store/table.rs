@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -22,8 +23,36 @@ pub(crate) enum Scan {
     Updated,
 }
 
+/// A table as a state file has it: without its indexes.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Written {
+    records: Vec<Record>,
+    graves: Vec<(Timestamp, u64, EntityId)>,
+}
+
+impl From<Table> for Written {
+    fn from(table: Table) -> Self {
+        let graves = table.graves.iter().map(|((at, sequence), id)| (*at, *sequence, id.clone()));
+        Self { records: table.iter().cloned().collect(), graves: graves.collect() }
+    }
+}
+
+impl From<Written> for Table {
+    fn from(written: Written) -> Self {
+        let mut table = Self::default();
+        for record in written.records {
+            table.put(record);
+        }
+        for (at, sequence, id) in written.graves {
+            table.bury(id, at, sequence);
+        }
+        table
+    }
+}
+
 /// See the module.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub(crate) struct Table {
     records: HashMap<EntityId, Record>,
     created: BTreeMap<Position, EntityId>,
@@ -36,6 +65,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// The gravestones alone.
+    pub(super) fn emptied(self) -> Self {
+        Self { graves: self.graves, ..Self::default() }
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Record> {
         self.records.get(id)
     }

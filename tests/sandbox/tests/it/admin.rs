@@ -113,6 +113,6 @@ async fn a_stopped_sandbox_frees_its_ports() {
     let url = sandbox.public("/");
     let http = sandbox.http.clone();
     assert!(http.get(&url).send().await.is_ok());
-    sandbox.sandbox.stop().await;
+    sandbox.sandbox.stop().await.unwrap();
     assert!(http.get(&url).send().await.is_err());
 }

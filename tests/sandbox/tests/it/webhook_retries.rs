@@ -286,7 +286,7 @@ async fn a_sandbox_stops_although_a_receiver_hangs() {
     let started = Instant::now();
     let crate::harness::Connected { sandbox: TestSandbox { sandbox, http }, .. } = app;
     drop(http);
-    sandbox.stop().await;
+    sandbox.stop().await.unwrap();
     assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
     assert_eq!(receiver.count(), 1);
 }
