@@ -11,7 +11,9 @@ export function company(main, [realm, kind]) {
   const tabs = el('ul');
   const facts = el('div');
   const list = el('div');
-  const side = el('div');
+  const tiles = el('div');
+  const counted = el('div');
+  const limited = el('div');
   let asked = '';
   let typing;
   const search = el('input', {
@@ -35,7 +37,11 @@ export function company(main, [realm, kind]) {
       el('nav', { class: 'kinds', 'aria-label': 'Kinds of record' }, tabs),
       el('div', { class: 'stack' }, el('div', { class: 'choices' }, el('label', { for: 'search' }, 'Search ', search)), list),
     ),
-    side,
+    card('Counters and limits', [
+      tiles,
+      el('details', {}, el('summary', {}, 'All counters of this company'), counted),
+      el('details', {}, el('summary', {}, 'All limits'), limited),
+    ]),
   ];
   let laidOut = false;
 
@@ -59,7 +65,9 @@ export function company(main, [realm, kind]) {
       get('/limits'),
     ]);
     patch(list, records(own, shown, found, asked));
-    patch(side, el('div', { class: 'columns even' }, card('Counters', pairs(counters)), card('Limits', pairs(limits))));
+    patch(tiles, figures(counters, limits.effective ?? {}));
+    patch(counted, pairs(counters));
+    patch(limited, pairs(limits));
   };
 }
 
@@ -128,12 +136,28 @@ function summary(record) {
   ].filter((text) => text !== null && text !== undefined && text !== '').join(' · ');
 }
 
+/** The numbers that matter, against their limits. */
+function figures(counters, limits) {
+  const of = (value, limit) => (limit === undefined ? number(value) : `${number(value)} of ${number(limit)}`);
+  const shown = [
+    ['Calls', number(counters.calls)],
+    ['Metered reads', number(counters.readsMetered)],
+    ['Refused with 429', number(counters.throttled429)],
+    ['Replayed', number(counters.replayed)],
+    ['Most in a minute', of(counters.maxPerMinute, limits.perMinute)],
+    ['Most in a second', of(counters.maxPerSecond, limits.perSecond)],
+    ['Most in flight', of(counters.maxInFlight, limits.inFlight)],
+    ['Tokens refreshed', number(counters.tokens.refresh)],
+  ];
+  return el('dl', { class: 'figures' }, shown.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
+}
+
 /** A nested object as a list of names and values. */
 function pairs(object) {
   const flat = (value, name) =>
     value !== null && typeof value === 'object'
       ? Object.entries(value).flatMap(([key, inner]) => flat(inner, name ? `${name} · ${key}` : key))
-      : [[name, value]];
+      : value === null ? [] : [[name, value]];
   const rows = flat(object, '');
   if (rows.length === 0) return empty('Nothing.');
   return el('dl', { class: 'pairs' }, rows.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, typeof value === 'number' ? number(value) : String(value)))));

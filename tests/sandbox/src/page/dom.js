@@ -92,12 +92,12 @@ export function card(title, body, extra = null) {
 }
 
 /** A table whose cells carry their column's name for narrow screens. */
-export function table(caption, columns, rows) {
+export function table(caption, columns, rows, kind = '') {
   const cells = (row) =>
     row.map((cell, index) => el('td', { 'data-label': columns[index] }, el('div', {}, cell)));
   return el(
     'table',
-    {},
+    { class: kind || null },
     el('caption', { class: 'hidden' }, caption),
     el('thead', {}, el('tr', {}, columns.map((column) => el('th', { scope: 'col' }, column)))),
     el('tbody', {}, rows.map((row) => el('tr', {}, cells(row)))),
@@ -106,7 +106,7 @@ export function table(caption, columns, rows) {
 
 /** Shows `content` in a dialog that Escape closes; answers the dialog. */
 export function dialog(title, content) {
-  const close = el('button', { type: 'button', class: 'quiet', onclick: () => box.close() }, 'Close');
+  const close = el('button', { type: 'button', class: 'small', onclick: () => box.close() }, 'Close');
   const box = el(
     'dialog',
     { 'aria-labelledby': 'dialog-title' },

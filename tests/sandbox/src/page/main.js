@@ -12,6 +12,7 @@ const VIEWS = { '': overview, company, requests, webhooks };
 const main = document.getElementById('main');
 const health = document.getElementById('health');
 const banner = document.getElementById('banner');
+const normal = document.getElementById('normal');
 
 /** Refreshes the page that is shown; set by `route`. */
 let refresh = async () => {};
@@ -70,6 +71,7 @@ function showHealth({ companies, scenarios, faults }) {
     ...closed.map(({ profile }) => `Books of ${profile.companyName} closed until ${profile.bookCloseDate}`),
   ];
   banner.className = troubles.length ? 'banner trouble' : 'banner fine';
+  normal.className = troubles.length ? 'strong' : '';
   document.title = `${on.length ? `${on[0].title}: ` : ''}QuickBooks sandbox`;
   patch(
     health,
@@ -88,7 +90,7 @@ function showSilence(error) {
   }
 }
 
-document.getElementById('normal').addEventListener('click', async () => {
+normal.addEventListener('click', async () => {
   try {
     const done = await post('/normal');
     const books = done.booksOpened.length ? ', books opened' : '';

@@ -58,9 +58,9 @@ export function overview(main) {
     patch(parts.scenarios, world.scenarios.map((scenario) => scenarioButton(scenario, world, realm, times)));
     patch(parts.faults, faultTable(world));
     patch(parts.clock, clock(world.now));
-    const [counters, latest] = await Promise.all([get('/counters'), get('/requests?limit=8')]);
+    const [counters, latest] = await Promise.all([get('/counters'), get('/requests?limit=10')]);
     patch(parts.companies, world.companies.map((one) => companyCard(one, counters.companies[one.realm], world.now)));
-    patch(parts.requests, requestRows(latest.requests, 'No request yet. Connect an app, or call the API with curl.'));
+    patch(parts.requests, requestRows(latest.requests, world.companies, 'No request yet. Connect an app, or call the API with curl.', true));
     await refreshSnapshots();
   };
 }
@@ -81,7 +81,7 @@ function scenarioButton(scenario, world, realm, times) {
   const state = scenario.on ? `On · ${count(scenario.met, 'call')} met it · ${extent(parts[0], world)}` : 'Off';
   return action(
     [
-      el('strong', {}, scenario.title),
+      el('span', { class: 'title' }, el('strong', {}, scenario.title), el('span', { class: 'switch', 'aria-hidden': 'true' })),
       el('span', { class: 'what' }, scenario.text),
       el('span', { class: 'state' }, state),
     ],
@@ -95,7 +95,7 @@ const left = (fault) => fault.times - Math.max(0, fault.matched - fault.skip);
 /** How long a fault stays and whom it meets. */
 function extent(fault, world) {
   if (!fault) return '';
-  const stay = fault.times >= UNTIL_CLEARED ? 'until switched off' : `${number(left(fault))} more`;
+  const stay = fault.times >= UNTIL_CLEARED ? 'until switched off' : `${count(left(fault), 'more call', 'more calls')}`;
   return fault.realm ? `${stay} · ${nameOf(fault.realm, world)} only` : stay;
 }
 
@@ -197,7 +197,7 @@ export function companyActions({ realm, profile, liveGrants }, now) {
 }
 
 const LABELS = {
-  disconnect: 'Disconnect this company',
+  disconnect: 'Disconnect',
   expire: 'Expire the tokens',
   close: 'Close the books until today',
   open: 'Open the books',
@@ -221,9 +221,8 @@ function companyCard(one, counters, now) {
           { class: 'muted' },
           [
             count(counters.calls, 'call'),
-            `${number(counters.readsMetered)} reads metered`,
+            count(counters.readsMetered, 'metered read'),
             `${number(counters.throttled429)} refused with 429`,
-            `at most ${number(counters.maxPerSecond)} a second`,
           ].join(' · '),
         )
       : null,

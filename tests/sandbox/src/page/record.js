@@ -54,7 +54,7 @@ export function openRecord(realm, kind, record) {
         { class: 'buttons' },
         el('button', { type: 'submit', class: 'strong' }, 'Save'),
         'Active' in record ? el('button', { type: 'button', onclick: turn }, active ? 'Make inactive' : 'Make active') : null,
-        el('button', { type: 'button', class: 'danger', onclick: destroy }, 'Delete'),
+        el('button', { type: 'button', class: 'danger apart', onclick: destroy }, 'Delete'),
       ),
       el('details', { open: true }, el('summary', {}, 'As JSON'), el('pre', { tabindex: 0 }, JSON.stringify(record, null, 2))),
     ),

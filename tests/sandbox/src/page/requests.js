@@ -34,32 +34,37 @@ export function requests(main) {
     const found = (await get(`/requests?${query}`)).requests;
     shown = query.toString();
     patch(body, [
-      rows(found, errors.checked || realm.value ? 'No request fits.' : 'No request yet.'),
+      rows(found, companies, errors.checked || realm.value ? 'No request fits.' : 'No request yet.'),
       found.length === LIMIT ? el('p', { class: 'muted' }, `The newest ${LIMIT}.`) : null,
     ]);
   };
 }
 
-/** Requests as a table, newest first. */
-export function rows(entries, otherwise) {
+/** Requests as a table, newest first; brief: without what was asked and its id. */
+export function rows(entries, companies, otherwise, brief = false) {
   if (entries.length === 0) return empty(otherwise);
+  const names = new Map(companies.map((one) => [one.realm, one.profile.companyName]));
+  const more = ['What', 'requestid'];
   return table(
     'Requests, newest first',
-    ['Time', 'Request', 'Status', 'Took', 'What', 'requestid', 'Fault'],
+    ['Time', 'Request', 'Status', 'Took', ...(brief ? [] : more), 'Met'],
     entries.toReversed().map((entry) => [
       el('button', { type: 'button', class: 'link', 'data-key': `request-${entry.seq}`, onclick: () => details(entry) }, time(entry.at, true)),
-      el('span', { class: 'break' }, el('b', {}, entry.method), ' ', shorten(entry.path)),
+      el('span', { class: 'break' }, el('b', {}, entry.method), ` ${shorten(entry.path)} `, entry.realm ? el('span', { class: 'muted' }, names.get(entry.realm) ?? entry.realm) : null),
       status(entry),
-      `${number(entry.durationMs)} ms`,
-      [entry.entity, entry.operation].filter(Boolean).join(' '),
-      entry.requestid ? el('code', { class: 'break' }, entry.requestid) : '',
+      el('span', { class: 'keep' }, `${number(entry.durationMs)} ms`),
+      ...(brief ? [] : [
+        [entry.entity, entry.operation].filter(Boolean).join(' '),
+        entry.requestid ? el('code', { class: 'break' }, entry.requestid) : '',
+      ]),
       entry.fault ? pill(`fault ${entry.fault}`, 'warn') : entry.replayed ? pill('replayed') : '',
     ]),
+    brief ? 'brief' : '',
   );
 }
 
-/** The common start of every REST path says nothing. */
-const shorten = (path) => path.replace(/^\/v3\/company\//, '…/');
+/** The company is named beside it. */
+const shorten = (path) => path.replace(/^\/v3\/company\/[^/]+/, '');
 
 function status(entry) {
   if (entry.cut) return pill(entry.cut === 'after' ? `cut (${entry.status})` : 'cut', 'bad');
