@@ -16,11 +16,13 @@ use crate::{
     app::App,
     chance::Position,
     entities::UnknownFields,
+    ids::ClientId,
     latency::LatencyModel,
     limits::Limits,
     meter, oauth,
     rest::BatchPolicy,
     store::{Remembered, ReplayPolicy, Replays, State, lock},
+    webhooks,
 };
 
 /// The form of the state file; a file of another one is refused.
@@ -44,6 +46,7 @@ pub(crate) struct Snapshot {
     companies: Vec<Company>,
     oauth: oauth::Kept,
     meter: meter::Sheet,
+    webhooks: BTreeMap<ClientId, webhooks::Kept>,
     switches: Switches,
 }
 
@@ -93,6 +96,7 @@ impl App {
             companies,
             oauth: self.oauth.keep(),
             meter: self.meter.copy(),
+            webhooks: self.webhooks.keep(),
             switches: Switches {
                 unknown_fields: self.unknown_fields.get(),
                 replay: self.replay.get(),
@@ -119,6 +123,7 @@ impl App {
         self.latency.set(latency);
         self.oauth.restore(snapshot.oauth);
         self.meter.restore(snapshot.meter);
+        self.webhooks.restore(snapshot.webhooks);
         self.counters.clear();
         self.replace_companies(
             snapshot
@@ -128,11 +133,15 @@ impl App {
         );
     }
 
-    /// Goes on from a state file. Limits and latency are as the options of this start say. Chance starts at a point of its own for every start on top of a
+    /// Goes on from a state file. Limits, latency, the app's secret and where its webhooks go are as
+    /// the options of this start say. Chance starts at a point of its own for every start on top of a
     /// file, else one seed would hand out the tokens again that the file holds.
     pub(crate) fn load(&self, mut snapshot: Snapshot) {
         snapshot.switches.limits = self.limits.get();
         snapshot.switches.latency = self.latency.model();
+        if self.config.webhook_url.is_some() {
+            snapshot.webhooks.extend(self.webhooks.keep());
+        }
         self.restart(snapshot.restarts + 1);
         self.restore(snapshot);
         self.oauth.hold(&self.config.client_id, &self.config.client_secret);

@@ -61,6 +61,8 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/batch", "set them"),
     ("GET", "/replay", "switches of requestid"),
     ("POST", "/replay", "set them"),
+    ("GET", "/schema", "what becomes of unknown fields"),
+    ("POST", "/schema", "refuse or ignore them"),
     ("GET", "/snapshots", "the snapshots kept"),
     ("POST", "/snapshots/{name}", "keep the whole state under a name"),
     ("POST", "/snapshots/{name}/restore", "go back to it"),

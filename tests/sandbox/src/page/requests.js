@@ -59,7 +59,7 @@ export function rows(entries, companies, otherwise, brief = false) {
       ]),
       entry.fault ? pill(`fault ${entry.fault}`, 'warn') : entry.replayed ? pill('replayed') : '',
     ]),
-    brief ? 'brief' : '',
+    'brief',
   );
 }
 

@@ -27,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::JoinSet};
 
 pub(crate) use channel::{Channel, Signed, Signing};
@@ -51,6 +52,14 @@ pub(crate) struct Webhooks {
     channels: Mutex<BTreeMap<ClientId, Arc<Channel>>>,
     /// Marked when a channel was added.
     added: watch::Sender<()>,
+}
+
+/// One app's subscription as a snapshot keeps it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    subscription: Option<Subscription>,
+    paused: bool,
 }
 
 impl Webhooks {
@@ -112,6 +121,28 @@ impl Webhooks {
     /// Throws away what waits, as when the companies are replaced by others.
     pub(crate) fn forget_waiting(&self) {
         self.channels().values().for_each(|channel| channel.forget_waiting());
+    }
+
+    /// The subscriptions, for a snapshot.
+    pub(crate) fn keep(&self) -> BTreeMap<ClientId, Kept> {
+        let kept = self.channels().into_iter().map(|(client, channel)| {
+            let subscription = channel.subscription().map(|own| own.as_ref().clone());
+            (client, Kept { subscription, paused: channel.is_paused() })
+        });
+        kept.collect()
+    }
+
+    /// Brings subscriptions back. What waits is thrown away: the companies are replaced too.
+    pub(crate) fn restore(&self, mut kept: BTreeMap<ClientId, Kept>) {
+        for client in kept.keys() {
+            self.channel(client);
+        }
+        self.forget_waiting();
+        for (client, channel) in self.channels() {
+            let Kept { subscription, paused } = kept.remove(&client).unwrap_or_default();
+            channel.subscribe(subscription);
+            channel.pause(paused);
+        }
     }
 
     /// Waits until nothing is under way and nothing due; at most `patience`. Whether it came to that.

@@ -1,5 +1,6 @@
 //! Clock, journal, companies, reset.
 
+use quickbooks_sandbox::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -115,4 +116,121 @@ async fn a_stopped_sandbox_frees_its_ports() {
     assert!(http.get(&url).send().await.is_ok());
     sandbox.sandbox.stop().await.unwrap();
     assert!(http.get(&url).send().await.is_err());
+}
+
+#[tokio::test]
+async fn the_journal_is_filtered() {
+    let app = TestSandbox::connected().await;
+    app.activity(json!({})).await;
+    app.get("preferences").await.ok();
+    app.get("timeactivity/999").await;
+    app.query("select * from Employee").await.ok();
+    app.admin_post("/faults", json!({ "path": "/preferences", "cut": "before" })).await;
+    assert!(app.request(Method::GET, "preferences").send().await.is_err());
+    let seqs = |path: String| {
+        let app = &app;
+        async move {
+            let found = app.admin_get(&format!("/requests?{path}")).await;
+            let found = found["requests"].as_array().unwrap().clone();
+            found.iter().map(|entry| entry["seq"].as_u64().unwrap()).collect::<Vec<_>>()
+        }
+    };
+    // Consent, exchange, then the five calls.
+    assert_eq!(seqs(String::new()).await, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(seqs("status=400".into()).await, [5]);
+    assert_eq!(seqs("errors=true".into()).await, [5, 7]);
+    assert_eq!(seqs("errors=false&realm=&status=".into()).await.len(), 7);
+    assert_eq!(seqs("entity=timeactivity".into()).await, [3, 5]);
+    assert_eq!(seqs("limit=2".into()).await, [6, 7]);
+    assert_eq!(seqs("limit=0".into()).await, Vec::<u64>::new());
+    assert_eq!(seqs(format!("realm={A}&entity=TimeActivity&since=3&limit=9")).await, [5]);
+    for bad in ["status=ok", "errors=yes", "limit=-1", "since=yesterday"] {
+        let url = format!("{}/requests?{bad}", app.sandbox.sandbox.admin_url());
+        let answer = app.send(app.http.get(url)).await;
+        assert_eq!(answer.status, 400, "{bad}");
+        assert!(answer.body["error"].is_string(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn entities_are_searched_and_the_last_changed_come_first() {
+    let app = TestSandbox::connected().await;
+    let path = format!("/companies/{A}/Employee");
+    let all = app.admin_get(&path).await;
+    assert_eq!(all["Employee"].as_array().unwrap().len(), 29);
+    let found = app.admin_get(&format!("{path}?search=o%27BRIEN")).await;
+    assert_eq!((&found["total"], &found["Employee"][0]["Id"]), (&json!(1), &json!("55")));
+    app.admin_post(&path, json!({ "Id": "60", "BillRate": 77.5 })).await;
+    let newest = app.admin_get(&format!("{path}?limit=1")).await;
+    assert_eq!((&newest["total"], &newest["Employee"][0]["Id"]), (&json!(29), &json!("60")));
+    assert_eq!(app.admin_get(&format!("{path}?search=77.5&limit=5")).await["total"], 1);
+    let none = app.admin_get(&format!("{path}?search=%F0%9F%90%99%22%3C&limit=5")).await;
+    assert_eq!(none, json!({ "Employee": [], "total": 0 }));
+    let one = app.admin_get(&format!("{path}/55")).await;
+    assert_eq!(one["Employee"]["DisplayName"], "Aaron O'Brien");
+    let url = format!("{}{path}/nobody", app.sandbox.sandbox.admin_url());
+    assert_eq!(app.send(app.http.get(url)).await.status, 404);
+}
+
+/// What a client sees but for the times: tokens, ids, trace ids, bodies.
+async fn drive(sandbox: TestSandbox) -> Vec<String> {
+    let app = sandbox.connect(A).await;
+    let mut seen = vec![app.token.clone(), app.refresh.clone()];
+    let mut answers = Vec::new();
+    for n in 0..3 {
+        let path = format!("timeactivity?requestid=r{n}&minorversion=75");
+        answers.push(app.post(&path, &activity(json!({ "Hours": n }))).await);
+    }
+    answers.push(app.post("class", &json!({ "Name": "New" })).await);
+    answers.push(app.get("timeactivity/999").await);
+    answers.push(app.query("select * from Employee maxresults 5").await);
+    answers.push(app.query("select * from TimeActivity").await);
+    answers.push(app.refresh(&app.refresh).await);
+    for answer in answers {
+        if let Some(tid) = answer.headers.get("intuit_tid") {
+            seen.push(tid.to_str().unwrap().to_owned());
+        }
+        let mut body = answer.body;
+        forget_times(&mut body);
+        seen.push(body.to_string());
+    }
+    seen
+}
+
+fn forget_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != "time" && name != "MetaData");
+            fields.values_mut().for_each(forget_times);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget_times),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn one_seed_gives_the_same_answers_again() {
+    let start = |seed| {
+        TestSandbox::start_with(Config { limits_scale: 1000.0, seed, ..Config::ephemeral() })
+    };
+    let first = drive(start(7).await).await;
+    assert_eq!(first, drive(start(7).await).await);
+    let other = drive(start(8).await).await;
+    assert_ne!(first[0], other[0]);
+    assert_ne!(first[2], other[2]);
+
+    // A reset begins with the seed of the start again, or with another one.
+    let sandbox = start(7).await;
+    sandbox.tokens(A).await;
+    sandbox.admin_post("/reset", json!({ "seed": 8 })).await;
+    assert_eq!(drive(sandbox).await, other);
+    let sandbox = start(7).await;
+    sandbox.tokens(A).await;
+    sandbox.admin(Method::POST, "/reset", None).await;
+    assert_eq!(drive(sandbox).await, first);
+    let sandbox = start(7).await;
+    let url = format!("{}/reset", sandbox.sandbox.admin_url());
+    for bad in ["{\"seed\":-1}", "{\"seed\":\"x\"}", "{\"sead\":1}", "7"] {
+        assert_eq!(sandbox.send(sandbox.http.post(&url).body(bad)).await.status, 400, "{bad}");
+    }
 }
