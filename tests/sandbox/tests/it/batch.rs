@@ -462,20 +462,16 @@ async fn bare_items_are_taken_where_the_switch_says_so() {
 #[tokio::test]
 async fn an_item_that_waits_for_its_twin_does_not_hold_up_the_others() {
     let app = TestSandbox::connected().await;
-    app.admin_post("/faults", json!({ "path": "timeactivity", "delayMs": 500 })).await;
-    let single = app
-        .request(reqwest::Method::POST, "timeactivity?requestid=w0")
-        .json(&activity(json!({})))
-        .send();
-    let single = tokio::spawn(single);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    app.admin_post("/faults", json!({ "path": "timeactivity", "delayMs": 800 })).await;
+    let single = app.post_into_fault("timeactivity?requestid=w0", &activity(json!({}))).await;
     let all: Vec<Value> = (0..8).map(|i| create(&i.to_string(), json!({}))).collect();
-    let (answers, early) = tokio::join!(items(&app, "batch?requestid=w", &all), async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        app.stored("TimeActivity").await.len()
+    let (answers, ()) = tokio::join!(items(&app, "batch?requestid=w", &all), async {
+        while app.stored("TimeActivity").await.len() < 7 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!single.is_finished());
     });
-    assert_eq!(early, 7);
-    let single: Value = single.await.unwrap().unwrap().json().await.unwrap();
+    let single: Value = serde_json::from_str(&single.await.unwrap()).unwrap();
     assert_eq!(answers["0"]["TimeActivity"], single["TimeActivity"]);
     assert_eq!(app.stored("TimeActivity").await.len(), 8);
 }

@@ -1,10 +1,11 @@
 //! One sandbox with a client that speaks to it.
 
-use std::ops::Deref;
+use std::{ops::Deref, time::Duration};
 
 use quickbooks_sandbox::{Config, Sandbox};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 pub(crate) const A: &str = "9341453000000001";
 pub(crate) const B: &str = "9341453000000002";
@@ -206,6 +207,16 @@ impl Connected {
     pub(crate) async fn rows(&self, entity: &str, statement: &str) -> Vec<Value> {
         let answer = self.query(statement).await.ok();
         answer.body["QueryResponse"][entity].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Posts on a task of its own, and waits until the call has met the one fault that is armed.
+    pub(crate) async fn post_into_fault(&self, path: &str, body: &Value) -> JoinHandle<String> {
+        let call = self.request(Method::POST, path).json(body).send();
+        let call = tokio::spawn(async move { call.await.unwrap().text().await.unwrap() });
+        while self.admin_get("/faults").await != json!({ "faults": [] }) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        call
     }
 
     /// Creates an activity that must be taken; the activity.

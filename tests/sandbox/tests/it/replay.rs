@@ -195,21 +195,17 @@ async fn a_repeat_reads_what_the_switch_says_and_commits_nothing() {
 async fn a_twin_in_flight_is_refused_at_once_where_the_switch_says_so() {
     let app = TestSandbox::connected().await;
     app.admin_post("/replay", json!({ "twin": "600" })).await;
-    app.admin_post("/faults", json!({ "path": "requestid=twin", "delayMs": 400 })).await;
+    app.admin_post("/faults", json!({ "path": "requestid=twin", "delayMs": 600 })).await;
     let body = activity(json!({}));
-    let (first, second) = tokio::join!(app.post("timeactivity?requestid=twin", &body), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let started = std::time::Instant::now();
-        let answer = app.post("timeactivity?requestid=twin", &body).await;
-        assert!(started.elapsed() < Duration::from_millis(250), "{:?}", started.elapsed());
-        answer
-    });
-    let first = first.ok();
+    let first = app.post_into_fault("timeactivity?requestid=twin", &body).await;
+    let second = app.post("timeactivity?requestid=twin", &body).await;
+    assert!(!first.is_finished());
     assert_eq!((second.status.as_u16(), second.code()), (400, "600"));
     assert_eq!(second.body["Fault"]["Error"][0]["Message"], "Duplicate Request ID");
+    let first = first.await.unwrap();
     assert_eq!(app.stored("TimeActivity").await.len(), 1);
     // When the first one has ended, it is a repeat like any other.
-    assert_eq!(app.post("timeactivity?requestid=twin", &body).await.ok().text, first.text);
+    assert_eq!(app.post("timeactivity?requestid=twin", &body).await.ok().text, first);
 }
 
 #[tokio::test]
@@ -217,17 +213,13 @@ async fn where_ids_count_from_the_commit_a_twin_overtakes_and_the_first_one_does
     for twin in ["waits", "600"] {
         let app = TestSandbox::connected().await;
         app.admin_post("/replay", json!({ "countsFrom": "commit", "twin": twin })).await;
-        app.admin_post("/faults", json!({ "body": "\"Hours\":1,", "delayMs": 400 })).await;
+        app.admin_post("/faults", json!({ "path": "requestid=t", "delayMs": 600 })).await;
         let (slow, quick) = (activity(json!({ "Hours": 1 })), activity(json!({ "Hours": 2 })));
-        let (slow, quick) = tokio::join!(app.post("timeactivity?requestid=t", &slow), async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let started = std::time::Instant::now();
-            let answer = app.post("timeactivity?requestid=t", &quick).await.ok();
-            assert!(started.elapsed() < Duration::from_millis(250), "{:?}", started.elapsed());
-            answer
-        });
+        let slow = app.post_into_fault("timeactivity?requestid=t", &slow).await;
+        let quick = app.post("timeactivity?requestid=t", &quick).await.ok();
+        assert!(!slow.is_finished());
         assert_eq!(quick.body["TimeActivity"]["Hours"], 2);
-        assert_eq!(slow.ok().text, quick.text);
+        assert_eq!(slow.await.unwrap(), quick.text);
         assert_eq!(app.stored("TimeActivity").await.len(), 1);
     }
 }
