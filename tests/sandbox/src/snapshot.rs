@@ -174,3 +174,87 @@ impl Snapshots {
         lock(&self.0).remove(name).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use axum::http::StatusCode;
+    use serde_json::Map;
+
+    use super::*;
+    use crate::{config::Config, entities::Kind, store::Original};
+
+    const REALM: &str = "9341453000000001";
+
+    fn app() -> App {
+        App::new(Config::ephemeral(), "http://localhost".into()).unwrap()
+    }
+
+    /// A piece of work as the API does it: the record and its request id under one lock.
+    fn work(app: &App, id: &str) {
+        let company = app.company(REALM).unwrap();
+        let mut state = company.state();
+        let entity = state.next_id(Kind::TimeActivity);
+        state.put(Kind::TimeActivity, entity, Map::new(), app.now());
+        let first = Original { status: StatusCode::OK, body: "{}".into() };
+        company.replays.note(id, &first, ReplayPolicy::default(), app.now());
+    }
+
+    fn is_whole(snapshot: &Snapshot) -> bool {
+        snapshot.companies.iter().all(|company| {
+            company.state.table(Kind::TimeActivity).len() == company.request_ids.len()
+        })
+    }
+
+    #[test]
+    fn a_snapshot_has_the_work_and_its_request_id_or_neither() {
+        let app = app();
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..4)
+                .map(|own| {
+                    let app = &app;
+                    scope.spawn(move || (0..1000).for_each(|n| work(app, &format!("{own}-{n}"))))
+                })
+                .collect();
+            while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+                assert!(is_whole(&app.snapshot()));
+            }
+        });
+        assert_eq!(app.snapshot().companies[0].request_ids.len(), 4000);
+    }
+
+    #[test]
+    fn a_restore_is_whole_while_work_goes_on() {
+        let app = app();
+        work(&app, "before");
+        let before = app.snapshot();
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| (0..500).for_each(|n| work(&app, &format!("r{n}"))));
+            while !worker.is_finished() {
+                app.restore(before.clone());
+                assert!(is_whole(&app.snapshot()));
+            }
+        });
+        app.restore(before);
+        assert_eq!(app.snapshot().companies[0].request_ids.len(), 1);
+    }
+
+    #[test]
+    fn a_written_snapshot_is_read_again_as_it_was() {
+        let app = app();
+        for n in 0..3 {
+            work(&app, &format!("r{n}"));
+        }
+        let removed =
+            app.company(REALM).unwrap().state().remove(Kind::TimeActivity, "2", app.now());
+        assert!(removed.is_some());
+        let written = serde_json::to_value(app.snapshot()).unwrap();
+        let read: Snapshot = serde_json::from_value(written.clone()).unwrap();
+        let restored = self::app();
+        restored.restore(read);
+        let mut again = serde_json::to_value(restored.snapshot()).unwrap();
+        again["taken"] = written["taken"].clone();
+        assert_eq!(again, written);
+    }
+}
