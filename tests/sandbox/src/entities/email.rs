@@ -4,9 +4,6 @@ use serde_json::{Map, Value};
 
 use crate::fault::Fault;
 
-/// Longest address, in characters (API reference).
-const MAX_ADDRESS: usize = 100;
-
 /// Checks `field.Address`, if it is there: one address, or several with commas between.
 pub(super) fn check_field(fields: &Map<String, Value>, field: &str) -> Result<(), Fault> {
     match fields.get(field).and_then(|mail| mail.get("Address")) {
@@ -33,10 +30,6 @@ pub(super) fn check(field: &str, address: &str) -> Result<(), Fault> {
             ),
         )
         .at(field));
-    }
-    let length = address.chars().count();
-    if length > MAX_ADDRESS {
-        return Err(Fault::too_long(field, MAX_ADDRESS, length));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ const LIMITS: [(&str, &[&str], usize); 16] = [
     ("Line", &["Description"], 4000),
     ("Invoice", &["DocNumber"], 21),
     ("Estimate", &["DocNumber"], 21),
-    ("Payment", &["PaymentRefNum"], 21),
+    ("Payment", &["DocNumber", "PaymentRefNum"], 21),
 ];
 
 /// The limit of `field` in the type or entity `of`.

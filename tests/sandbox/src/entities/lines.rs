@@ -18,8 +18,6 @@ type Fields = Map<String, Value>;
 
 /// Most lines of a transaction (limits page).
 const MAX_LINES: usize = 10_000;
-/// Longest description of a line, in characters (API reference).
-const MAX_DESCRIPTION: usize = 4000;
 /// The account of a discount that names none, in the seeded charts.
 const DISCOUNT_ACCOUNT: &str = "86";
 /// The item of a line that names none: "Services", which every company starts with.
@@ -103,12 +101,6 @@ fn number(goods: &mut [Fields], discount: Option<&Fields>, old: Option<&Record>)
 fn good(state: &State, line: &Fields) -> Result<Fields, Fault> {
     let mut line = line.clone();
     line.retain(|_, value| !value.is_null());
-    if let Some(text) = line.get("Description").and_then(Value::as_str) {
-        let length = text.chars().count();
-        if length > MAX_DESCRIPTION {
-            return Err(Fault::too_long("Line.Description", MAX_DESCRIPTION, length));
-        }
-    }
     match line.get("DetailType").and_then(Value::as_str).unwrap_or("") {
         "SalesItemLineDetail" => sales_item(state, &mut line)?,
         "GroupLineDetail" => group(state, &mut line)?,

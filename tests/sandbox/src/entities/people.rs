@@ -10,8 +10,6 @@ use crate::{
 
 type Fields = Map<String, Value>;
 
-/// Longest telephone number, in characters (API reference).
-const MAX_PHONE: usize = 30;
 const PHONES: [&str; 4] = ["PrimaryPhone", "AlternatePhone", "Mobile", "Fax"];
 
 /// Checks the fields of `kind` that its name does not need.
@@ -21,12 +19,6 @@ pub(super) fn check(
     fields: &mut Fields,
     old: Option<&Record>,
 ) -> Result<(), Fault> {
-    for field in PHONES {
-        let length = phone(fields, field).map_or(0, |number| number.chars().count());
-        if length > MAX_PHONE {
-            return Err(Fault::too_long(field, MAX_PHONE, length));
-        }
-    }
     match kind {
         Kind::Customer => customer(state, fields, old),
         Kind::Vendor => references::active(state, Kind::Term, fields, "TermRef").map(drop),

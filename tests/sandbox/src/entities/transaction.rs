@@ -1,4 +1,4 @@
-//! What every transaction with a customer obeys: day, number, customer, texts, lists it points at.
+//! What every transaction with a customer obeys: day, number, customer, lists it points at.
 
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
@@ -11,12 +11,6 @@ use crate::{
 };
 
 type Fields = Map<String, Value>;
-
-/// Longest texts, in characters (API reference).
-const LENGTHS: [(&str, usize); 4] =
-    [("DocNumber", 21), ("PrivateNote", 4000), ("PaymentRefNum", 21), ("TrackingNum", 31)];
-/// Longest `CustomerMemo.value`, in characters (API reference).
-const MAX_MEMO: usize = 1000;
 
 /// 6210 unless the books are open for `date`.
 pub(super) fn open_period(state: &State, date: Option<&str>) -> Result<(), Fault> {
@@ -47,7 +41,6 @@ pub(super) fn finish<'a>(
     };
     open_period(state, Some(&date))?;
     fields.insert("TxnDate".into(), json!(date));
-    texts(fields)?;
     currency(fields)?;
 
     let customer = references::active(state, Kind::Customer, fields, "CustomerRef")?
@@ -56,18 +49,6 @@ pub(super) fn finish<'a>(
     references::department(state, fields)?;
     references::project(state, fields)?;
     Ok(customer)
-}
-
-fn texts(fields: &Fields) -> Result<(), Fault> {
-    let memo = fields.get("CustomerMemo").map(|memo| memo.get("value").unwrap_or(memo));
-    let texts = LENGTHS.iter().map(|(field, max)| (*field, fields.get(*field), *max));
-    for (field, text, max) in texts.chain([("CustomerMemo", memo, MAX_MEMO)]) {
-        let length = text.and_then(Value::as_str).map_or(0, |text| text.chars().count());
-        if length > max {
-            return Err(Fault::too_long(field, max, length));
-        }
-    }
-    Ok(())
 }
 
 /// The companies here keep their books in one currency.

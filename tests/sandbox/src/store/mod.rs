@@ -11,6 +11,7 @@ mod replay;
 mod state;
 mod status;
 mod table;
+mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,9 +24,10 @@ pub(crate) use record::{Record, reference};
 pub(crate) use replay::{
     Arrival, Claim, CountsFrom, Original, Policy as ReplayPolicy, Remembered, Replays, Twin,
 };
-pub(crate) use state::{State, reference_target, wire_second};
+pub(crate) use state::State;
 pub(crate) use status::CompanyStatus;
 pub(crate) use table::{Scan, Table};
+pub(crate) use wire::{reference_target, wire_second};
 
 /// Locks, also after a panic of another holder: the tables are changed in single steps, so what a
 /// panicking request left behind is whole.

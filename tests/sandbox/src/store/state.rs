@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Change, ChangeKind, Profile, Record, Table,
@@ -171,42 +171,35 @@ impl State {
         if let Some(key) = Self::name_key(kind, &record.fields) {
             self.names.insert(key, (kind, id.clone()));
         }
-        let old = self.table(kind).get(id.as_str()).cloned();
-        if let Some(old) = &old {
+        let old = self.tables.get(&kind).and_then(|table| table.get(id.as_str()));
+        if let Some(old) = old {
             self.index.forget(kind, old);
         }
+        let (before, after) = (Standing::of(kind, old), Standing::of(kind, Some(&record)));
         self.index.add(kind, &record);
         if kind == Kind::Customer {
-            self.move_below(&id, old.as_ref(), Some(&record));
+            self.move_below(&id, before.parent, after.parent);
             set_balance(&mut record.fields, self.index.balance(id.as_str()));
         }
         self.tables.entry(kind).or_default().put(record.clone());
-        self.post(kind, old.as_ref(), Some(&record));
+        self.post(before.posting, after.posting);
         record
     }
 
     /// Moves the balances of the customers that a transaction belonged and belongs to.
-    fn post(&mut self, kind: Kind, old: Option<&Record>, new: Option<&Record>) {
-        let of = |record: Option<&Record>| {
-            let (customer, amount) = posting(kind, &record?.fields)?;
-            Some((EntityId::from(customer), amount))
-        };
-        let (before, after) = (of(old), of(new));
+    fn post(&mut self, before: Option<Posting>, after: Option<Posting>) {
         if before == after {
             return;
         }
-        for (customer, amount) in
-            [before.map(|(id, amount)| (id, -amount)), after].into_iter().flatten()
-        {
+        let taken = before.map(|(id, amount)| (id, -amount));
+        for (customer, amount) in [taken, after].into_iter().flatten() {
             self.index.balance_mut(&customer).own += amount;
             self.add_with_jobs(customer, amount);
         }
     }
 
     /// Takes what a customer owes from the customers he was below to those he is below now.
-    fn move_below(&mut self, id: &EntityId, old: Option<&Record>, new: Option<&Record>) {
-        let parent = |record: Option<&Record>| record?.reference("ParentRef").map(EntityId::from);
-        let (before, after) = (parent(old), parent(new));
+    fn move_below(&mut self, id: &EntityId, before: Option<EntityId>, after: Option<EntityId>) {
         let amount = self.index.balance(id.as_str()).with_jobs;
         if before == after || amount.is_zero() {
             return;
@@ -286,10 +279,11 @@ impl State {
         self.sequence += 1;
         table.bury(record.id.clone(), whole_second(now), self.sequence);
         self.index.forget(kind, &record);
+        let before = Standing::of(kind, Some(&record));
         if kind == Kind::Customer {
-            self.move_below(&record.id, Some(&record), None);
+            self.move_below(&record.id, before.parent, None);
         }
-        self.post(kind, Some(&record), None);
+        self.post(before.posting, None);
         Some(record)
     }
 
@@ -324,58 +318,28 @@ impl State {
         let parent = if kind.is_person() { None } else { reference(fields, "ParentRef") };
         Some(format!("{}\u{1}{}\u{1}{name}", kind.id_space(), parent.unwrap_or("")))
     }
-
-    /// An entity as answers show it: references with today's names, MetaData in the company's
-    /// offset.
-    pub(crate) fn wire(&self, kind: Kind, record: &Record) -> Map<String, Value> {
-        let mut out = record.fields.clone();
-        self.name_references(kind, &mut out);
-        out.insert("Id".into(), json!(record.id));
-        out.insert("SyncToken".into(), json!(record.sync_token.to_string()));
-        out.insert("domain".into(), json!("QBO"));
-        out.insert("sparse".into(), json!(false));
-        out.insert(
-            "MetaData".into(),
-            json!({
-                "CreateTime": wire_second(record.created, &self.zone),
-                "LastUpdatedTime": wire_second(record.updated, &self.zone),
-            }),
-        );
-        out
-    }
 }
 
-impl State {
-    /// Gives every reference today's name, in lines too.
-    fn name_references(&self, kind: Kind, fields: &mut Map<String, Value>) {
-        for (field, value) in fields {
-            match value {
-                Value::Array(items) => {
-                    for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                        self.name_references(kind, item);
-                    }
-                }
-                Value::Object(inner) => match self.today_name(kind, field, inner) {
-                    Some(name) => {
-                        inner.insert("name".into(), json!(name));
-                    }
-                    None => self.name_references(kind, inner),
-                },
-                _ => {}
-            }
-        }
-    }
+/// A customer, and what a transaction adds to his balance.
+type Posting = (EntityId, Decimal);
 
-    fn today_name(&self, kind: Kind, field: &str, reference: &Map<String, Value>) -> Option<&str> {
-        let id = reference.get("value")?.as_str()?;
-        if field == "CurrencyRef" {
-            return (id == "USD").then_some("United States Dollar");
-        }
-        let own = (field == "ParentRef").then_some(&kind);
-        reference_target(field)?.iter().chain(own).find_map(|target| {
-            let record = self.table(*target).get(id)?;
-            record.text("FullyQualifiedName").or_else(|| record.text(target.name_field()))
-        })
+/// What of a stored record the balances depend on.
+struct Standing {
+    posting: Option<Posting>,
+    /// For customers, who is above.
+    parent: Option<EntityId>,
+}
+
+impl Standing {
+    fn of(kind: Kind, record: Option<&Record>) -> Self {
+        let posting = record
+            .and_then(|record| posting(kind, &record.fields))
+            .map(|(customer, amount)| (EntityId::from(customer), amount));
+        let parent = record
+            .filter(|_| kind == Kind::Customer)
+            .and_then(|record| record.reference("ParentRef"))
+            .map(EntityId::from);
+        Self { posting, parent }
     }
 }
 
@@ -386,38 +350,7 @@ fn set_balance(fields: &mut Map<String, Value>, balance: Balance) {
     }
 }
 
-/// The lists that a reference field can point into. `TaxCodeRef` is left out: QuickBooks shows no
-/// name beside the TAX and NON of a United States company.
-pub(crate) fn reference_target(field: &str) -> Option<&'static [Kind]> {
-    Some(match field {
-        "EmployeeRef" => &[Kind::Employee],
-        "VendorRef" | "PrefVendorRef" => &[Kind::Vendor],
-        "OtherNameRef" => &[Kind::Customer, Kind::Vendor, Kind::Employee],
-        "CustomerRef" | "ProjectRef" | "RootCustomerRef" => &[Kind::Customer],
-        "ItemRef" | "GroupItemRef" => &[Kind::Item],
-        "SalesTermRef" | "TermRef" => &[Kind::Term],
-        "IncomeAccountRef"
-        | "ExpenseAccountRef"
-        | "AssetAccountRef"
-        | "COGSAccountRef"
-        | "DepositToAccountRef"
-        | "ARAccountRef"
-        | "ItemAccountRef"
-        | "DiscountAccountRef"
-        | "MarkUpIncomeAccountRef" => &[Kind::Account],
-        "ClassRef" => &[Kind::Class],
-        "DepartmentRef" => &[Kind::Department],
-        "ParentRef" => &[],
-        _ => return None,
-    })
-}
-
 /// MetaData keeps whole seconds.
 pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
-}
-
-/// An instant of MetaData, with the company's offset.
-pub(crate) fn wire_second(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
