@@ -308,3 +308,20 @@ proptest! {
         world.check();
     }
 }
+
+/// An access token given just before the hard end ends with it, which random histories hardly meet.
+#[test]
+fn an_access_token_does_not_outlive_the_hard_end() {
+    let mut world = World::new(Policy { refresh_expires_s: HARD_S, ..Policy::default() });
+    let start = world.now;
+    world.take(&Step::Consent { realm: 0, client: 0 });
+    world.take(&Step::Exchange { code: 0, client: 0 });
+    world.take(&Step::Wait { seconds: HARD_S - 600 });
+    world.take(&Step::Refresh { token: 0, client: 0 });
+    assert_eq!(world.access.len(), 2);
+    for (after, opens) in [(HARD_S - 1, true), (HARD_S, false)] {
+        world.now = start.checked_add(SignedDuration::from_secs(after)).unwrap();
+        assert_eq!(world.book.check(&world.access[1].0, world.now).is_ok(), opens);
+        world.check();
+    }
+}
