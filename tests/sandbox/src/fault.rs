@@ -210,6 +210,16 @@ impl Fault {
         .at("DocNumber")
     }
 
+    /// 5020: the role of the person who connected leaves this kind of entity out. The published list
+    /// has code and meaning; the text is not known.
+    pub(crate) fn not_permitted(entity: &str) -> Self {
+        Self::validation(
+            "5020",
+            "Permission Denied Error",
+            format!("You do not have permission to access {entity}."),
+        )
+    }
+
     /// 5030: the company's plan or preferences lack the feature.
     pub(crate) fn feature(field: &str, what: &str) -> Self {
         Self::validation("5030", "Feature Not Supported Error", what).at(field)

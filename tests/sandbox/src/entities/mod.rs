@@ -96,6 +96,14 @@ pub(crate) struct Circumstances {
     pub(crate) duplicate_numbers: bool,
 }
 
+/// Refuses a kind of entity that the role of the person who connected leaves out.
+pub(crate) fn permitted(state: &State, kind: Kind) -> Result<(), Fault> {
+    if state.profile.not_permitted.contains(&kind) {
+        return Err(Fault::not_permitted(kind.name()));
+    }
+    Ok(())
+}
+
 /// Carries out one write and answers the entity as it is now.
 pub(crate) fn write(
     state: &mut State,
@@ -105,6 +113,7 @@ pub(crate) fn write(
     circumstances: Circumstances,
 ) -> Result<Map<String, Value>, Fault> {
     state.profile.status.takes_writes()?;
+    permitted(state, kind)?;
     let now = circumstances.now;
     let done = match operation {
         // Tax codes are made by QuickBooks' own tax centre.

@@ -15,6 +15,7 @@ pub(crate) fn pdf(state: &State, kind: Kind, id: &str) -> Result<Vec<u8>, Fault>
             kind.name()
         )));
     }
+    super::permitted(state, kind)?;
     let record = state.table(kind).get(id).ok_or_else(Fault::not_found)?;
     Ok(render(kind, &record.fields))
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     entities::{
-        Kind, company_info, preferences,
+        Kind, company_info, permitted, preferences,
         schema::{Comparison, Property},
     },
     fault::Fault,
@@ -48,6 +48,7 @@ pub(super) fn run_by(
         let name = &statement.entity;
         return Err(invalid(&format!("Metadata not found for Entity: {name}")));
     };
+    permitted(state, kind)?;
     let filters = filters(state, kind.name(), kind.is_name_list(), statement)?;
     let order = order(kind.name(), statement)?;
     let fields = fields(kind.name(), statement)?;

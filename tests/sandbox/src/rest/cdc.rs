@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, civil::DateTime};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    entities::{Kind, Singleton},
+    entities::{Kind, Singleton, permitted},
     fault::Fault,
     ids::EntityId,
     store::{Record, Scan, State, wire_second},
@@ -35,7 +35,10 @@ pub(super) fn run(state: &State, request: &CdcRequest, now: Timestamp) -> Result
     let mut groups = Vec::with_capacity(entities.len());
     for entity in entities {
         let group = match entity {
-            Entity::Kind(kind) => group(state, kind, since, room),
+            Entity::Kind(kind) => {
+                permitted(state, kind)?;
+                group(state, kind, since, room)
+            }
             Entity::Singleton(singleton) => settings(state, singleton, since, room),
         };
         room -= group.len();

@@ -40,6 +40,7 @@ pub(super) fn execute(
 
 /// Inactive entries are read like active ones; what was deleted is 610.
 fn read(state: &State, kind: Kind, id: &str) -> Result<Map<String, Value>, Fault> {
+    entities::permitted(state, kind)?;
     let record = state.table(kind).get(id).ok_or_else(Fault::not_found)?;
     Ok(state.wire(kind, record))
 }

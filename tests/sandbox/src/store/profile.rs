@@ -1,13 +1,16 @@
 //! Who a company is and which of QuickBooks' features it has turned on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::CompanyStatus;
-use crate::ids::{EntityId, Realm};
+use crate::{
+    entities::Kind,
+    ids::{EntityId, Realm},
+};
 
 /// The `company` part of a seed: who the company is and which features are on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +53,10 @@ pub(crate) struct Profile {
     /// What is wrong with the company, if anything.
     #[serde(default)]
     pub(crate) status: CompanyStatus,
+    /// Kinds of entity that the person who connected may neither see nor change: a role of
+    /// QuickBooks that leaves them out, as "time tracking only" does with sales.
+    #[serde(default)]
+    pub(crate) not_permitted: BTreeSet<Kind>,
     /// Whether the query parser knows only the characters up to U+00FF, as recorded of the real one
     /// from 2014 to 2021 (a curly quote or a dash was a lexical error). Not known of today's.
     #[serde(default)]

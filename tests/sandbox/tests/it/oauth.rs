@@ -641,3 +641,24 @@ async fn the_state_of_a_company_is_answered_as_quickbooks_does() {
     set("active").await;
     app.post("class", &write).await.ok();
 }
+
+#[tokio::test]
+async fn what_the_connecting_persons_role_leaves_out_is_5020() {
+    let app = TestSandbox::connected().await;
+    let path = format!("/companies/{A}");
+    app.admin_post(&path, json!({ "notPermitted": ["Invoice"] })).await;
+    let invoice = json!({ "CustomerRef": { "value": "6" } });
+    for answer in [
+        app.get("invoice/200").await,
+        app.get("invoice/200/pdf").await,
+        app.post("invoice", &invoice).await,
+        app.query("select count(*) from Invoice").await,
+        app.get("cdc?entities=Customer,Invoice&changedSince=2026-11-20").await,
+    ] {
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, "5020"), "{}", answer.text);
+        assert!(answer.detail().contains("Invoice"));
+    }
+    app.query("select count(*) from Customer").await.ok();
+    app.admin_post(&path, json!({ "notPermitted": [] })).await;
+    app.get("invoice/200").await.ok();
+}
