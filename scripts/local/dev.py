@@ -18,7 +18,7 @@ def show_urls():
         f"""
 The product's API   {API_URL}
 Tokens for it       POST {SANDBOX_URL}/issuer/token {{"user": "admin-a"}}  (viewer-a, admin-b, service, operator)
-QuickBooks sandbox  {SANDBOX_URL}  (admin: {SANDBOX_ADMIN_URL})
+QuickBooks sandbox  {SANDBOX_URL}  (its page, with buttons for outages: {SANDBOX_ADMIN_URL})
 Emulated AWS        {AWS_URL}  (region us-east-1, keys test and test)
 Test proxy          {PROXY_CONTROL_URL}/log
 """,
