@@ -1,7 +1,6 @@
 //! The admin API: what a test, a script or the page for people does to the sandbox. No authorization;
 //! loopback only.
 
-mod batch;
 mod clock;
 mod companies;
 mod counters;
@@ -12,11 +11,11 @@ mod latency;
 mod limits;
 mod meter;
 mod oauth;
-mod replay;
 mod requests;
 mod scenarios;
 mod schema;
 mod snapshots;
+mod switches;
 mod webhooks;
 
 use std::sync::Arc;
@@ -99,7 +98,6 @@ fn routes() -> Router<Arc<App>> {
         .route("/", get(index))
         .route("/help", get(help))
         .route("/reset", post(reset))
-        .merge(batch::routes())
         .merge(clock::routes())
         .merge(companies::routes())
         .merge(counters::routes())
@@ -108,12 +106,12 @@ fn routes() -> Router<Arc<App>> {
         .merge(limits::routes())
         .merge(meter::routes())
         .merge(oauth::routes())
-        .merge(replay::routes())
         .merge(page::routes())
         .merge(requests::routes())
         .merge(schema::routes())
         .merge(scenarios::routes())
         .merge(snapshots::routes())
+        .merge(switches::routes())
         .merge(webhooks::routes())
         // The server's own limit has been applied already.
         .layer(DefaultBodyLimit::disable())
