@@ -151,12 +151,7 @@ async fn go_live(
     callback.audit.write(&[entry], now).await?;
     callback
         .bus
-        .publish(&[Event::Connection {
-            company_id: company.clone(),
-            realm_id: connection.realm.to_string(),
-            change: ConnectionChange::Connected,
-            at: now,
-        }])
+        .publish(&[Event::connection(connection, ConnectionChange::Connected, now)])
         .await?;
     Ok(Json(Confirmed {
         success: true,

@@ -160,12 +160,7 @@ impl QuickBooks {
         }
         let now = self.clock.now().await;
         self.bus
-            .publish(&[Event::Connection {
-                company_id: company.clone(),
-                realm_id: connection.realm.to_string(),
-                change: ConnectionChange::ReconnectRequired,
-                at: now,
-            }])
+            .publish(&[Event::connection(connection, ConnectionChange::ReconnectRequired, now)])
             .await?;
         let entry = Entry::failure(company, Action::TokenRefreshFailed, "connector", reason);
         self.audit.write(&[entry], now).await?;

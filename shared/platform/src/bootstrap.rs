@@ -29,6 +29,7 @@ use crate::journal::Journal;
 use crate::oauth_states::OAuthStates;
 use crate::pace::InteractivePace;
 use crate::records::Records;
+use crate::refresh_requests::RefreshRequests;
 use crate::secrets::Secrets;
 use crate::tokens::TokenProvider;
 use crate::work::Work;
@@ -134,6 +135,11 @@ impl Platform {
     /// The doorbell.
     pub fn doorbell(&self) -> Result<Doorbell> {
         Doorbell::from_env(aws_sdk_sqs::Client::new(&self.sdk))
+    }
+
+    /// Requests to token-refresh.
+    pub fn refresh_requests(&self) -> Result<RefreshRequests> {
+        RefreshRequests::from_env(aws_sdk_sqs::Client::new(&self.sdk))
     }
 
     /// The host app's bus.

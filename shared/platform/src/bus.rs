@@ -9,6 +9,7 @@ use domain::work::SyncStatus;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::connections::Connection;
 use crate::error::{Error, Result};
 
 /// The `source` of every event that the connector publishes.
@@ -49,16 +50,23 @@ pub enum Event {
         /// When this was found.
         at: Timestamp,
     },
-    /// `connection.connected` or `connection.reconnect_required`.
+    /// `connection.*`: see [`ConnectionChange`].
     #[serde(rename_all = "camelCase")]
     Connection {
         /// Whose.
         company_id: CompanyId,
         /// The QuickBooks company.
         realm_id: String,
-        /// `connected` or `reconnect_required`.
+        /// Which connection: new with each connect.
+        connection_id: String,
+        /// The QuickBooks company's name.
+        company_name: String,
+        /// What happened; the rest of the event's name.
         #[serde(skip)]
         change: ConnectionChange,
+        /// `connection.hard_expiry_near` only: when an admin must have connected again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hard_expires_at: Option<Timestamp>,
         /// When.
         at: Timestamp,
     },
@@ -71,17 +79,40 @@ pub enum ConnectionChange {
     Connected,
     /// Its admin must connect again.
     ReconnectRequired,
+    /// It was ended here.
+    Disconnected,
+    /// Intuit will end it soon, whatever is refreshed: 30 or 7 days are left.
+    HardExpiryNear,
 }
 
 impl Event {
+    /// What happened to a connection at `at`.
+    pub fn connection(connection: &Connection, change: ConnectionChange, at: Timestamp) -> Self {
+        let hard_expires_at = (change == ConnectionChange::HardExpiryNear)
+            .then_some(connection.hard_expires_at)
+            .flatten()
+            .and_then(|at| Timestamp::from_millisecond(at).ok());
+        Self::Connection {
+            company_id: connection.company.clone(),
+            realm_id: connection.realm.to_string(),
+            connection_id: connection.connection_id.clone(),
+            company_name: connection.company_name.clone(),
+            change,
+            hard_expires_at,
+            at,
+        }
+    }
+
     fn detail_type(&self) -> &'static str {
         match self {
             Self::Timecard { status: SyncStatus::Synced, .. } => "timecard.synced",
             Self::Timecard { .. } => "timecard.failed",
-            Self::Connection { change: ConnectionChange::Connected, .. } => "connection.connected",
-            Self::Connection { change: ConnectionChange::ReconnectRequired, .. } => {
-                "connection.reconnect_required"
-            }
+            Self::Connection { change, .. } => match change {
+                ConnectionChange::Connected => "connection.connected",
+                ConnectionChange::ReconnectRequired => "connection.reconnect_required",
+                ConnectionChange::Disconnected => "connection.disconnected",
+                ConnectionChange::HardExpiryNear => "connection.hard_expiry_near",
+            },
         }
     }
 }

@@ -18,9 +18,16 @@ use crate::keys;
 
 /// A connection is confirmed within this time, or never (design: the PRD's third step).
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// Name of the sparse index over connections that wait for confirmation.
-pub const UNCONFIRMED_INDEX: &str = "Unconfirmed";
-const UNCONFIRMED: &str = "unconfirmed";
+/// Index over live connections by the age of their refresh token.
+pub const REFRESH_AGE_INDEX: &str = "RefreshAge";
+/// Sparse index over connections in use, by the end of their access token.
+pub const ACCESS_EXPIRY_INDEX: &str = "AccessExpiry";
+/// Index over live connections by the time when somebody must be warned of their hard expiry.
+pub const HARD_EXPIRY_INDEX: &str = "HardExpiry";
+/// Sparse index over rows that leave a secret to destroy.
+pub const CLEAN_UP_INDEX: &str = "CleanUp";
+/// The one partition of [`CLEAN_UP_INDEX`].
+pub const CLEAN_UP: &str = "clean-up";
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,9 +89,37 @@ pub struct Connection {
     /// The end of the time for confirming.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_by: Option<i64>,
-    /// Constant key of the index [`UNCONFIRMED_INDEX`].
+    /// [`CLEAN_UP`] where a secret is to be destroyed: of a connection that nobody confirmed, of one that
+    /// was ended, or of one that this one took the place of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confirm_shard: Option<String>,
+    pub clean_up_shard: Option<String>,
+    /// When the clean-up is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean_up_at: Option<i64>,
+    /// The part of the indexes over live connections; gone when the connection is not live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_shard: Option<String>,
+    /// The part of the index over connections in use; gone when it was not used for a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_shard: Option<String>,
+    /// When it was last used, to the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_at: Option<i64>,
+    /// When somebody must next be warned of the hard expiry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_at: Option<i64>,
+    /// When it was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disconnected_at: Option<i64>,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disconnected_by: Option<String>,
+    /// When a refresh was last asked for by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by_hand_at: Option<i64>,
+    /// When a proof was last asked for because Intuit's side said that it was disconnected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_asked_at: Option<i64>,
     /// The secret of the connection that this one took the place of, until it is destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
@@ -100,6 +135,12 @@ pub struct Connection {
     /// The VersionId that the holder will store under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promised_version: Option<String>,
+    /// What earlier holders, whose leases ran out, had promised: oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unresolved_versions: Vec<String>,
+    /// Nobody asks Intuit for new tokens before this: the last answer was no help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_after: Option<i64>,
 }
 
 impl Connection {
@@ -109,7 +150,8 @@ impl Connection {
         self.id = keys::unconfirmed(&self.company);
         self.status = ConnectionStatus::Unconfirmed;
         self.confirm_by = Some((now + CONFIRM_WITHIN).as_millisecond());
-        self.confirm_shard = Some(UNCONFIRMED.to_owned());
+        self.clean_up_at = self.confirm_by;
+        self.clean_up_shard = Some(CLEAN_UP.to_owned());
         self
     }
 
@@ -120,7 +162,12 @@ impl Connection {
         self.status = ConnectionStatus::Connected;
         self.connected_at = now.as_millisecond();
         self.confirm_by = None;
-        self.confirm_shard = None;
+        self.clean_up_at = None;
+        self.clean_up_shard = None;
+        let shard = keys::live_shard(&self.company);
+        self.live_shard = Some(shard.clone());
+        self.active_shard = Some(shard);
+        self.active_at = Some(now.as_millisecond());
         self
     }
 }
@@ -282,9 +329,9 @@ impl Connections {
             .client
             .query()
             .table_name(&self.table)
-            .index_name(UNCONFIRMED_INDEX)
-            .key_condition_expression("confirmShard = :shard AND confirmBy <= :now")
-            .expression_attribute_values(":shard", s(UNCONFIRMED))
+            .index_name(CLEAN_UP_INDEX)
+            .key_condition_expression("cleanUpShard = :shard AND cleanUpAt <= :now")
+            .expression_attribute_values(":shard", s(CLEAN_UP))
             .expression_attribute_values(":now", ms(now))
             .limit(25)
             .send()
@@ -310,7 +357,10 @@ impl Connections {
             .update_item()
             .table_name(&self.table)
             .key("id", s(&connection.id))
-            .update_expression("SET lastRefreshResult = :reason, #status = :gone")
+            .update_expression(
+                "SET lastRefreshResult = :reason, #status = :gone \
+                 REMOVE liveShard, activeShard",
+            )
             .condition_expression("connectionId = :connection AND #status = :connected")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":reason", s(reason))

@@ -21,6 +21,20 @@ pub fn due_shards() -> impl Iterator<Item = String> {
     (0..DUE_SHARDS).map(|part| format!("due-{part}"))
 }
 
+/// How many parts the indexes over connections have.
+pub const LIVE_SHARDS: u32 = 4;
+
+/// The part of the indexes over connections that a company belongs to.
+pub fn live_shard(company: &CompanyId) -> String {
+    let digest = Sha256::digest(company.as_ref().as_bytes());
+    format!("live-{}", u32::from(digest[0]) % LIVE_SHARDS)
+}
+
+/// All parts of the indexes over connections.
+pub fn live_shards() -> impl Iterator<Item = String> {
+    (0..LIVE_SHARDS).map(|part| format!("live-{part}"))
+}
+
 /// `Connections`: a company's live connection.
 pub fn connection(company: &CompanyId) -> String {
     format!("company#{company}")
