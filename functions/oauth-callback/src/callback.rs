@@ -146,6 +146,7 @@ async fn authorize(
         connection_id,
         realm,
         environment: callback.environment,
+        client_id: Some(app.client_id.clone()),
         company_name: info.company_name,
         company_time_zone: info.time_zone,
         status: ConnectionStatus::Unconfirmed,

@@ -1,11 +1,8 @@
 //! Calls to QuickBooks on behalf of a company: token, one refresh after a 401, and what to do when
 //! Intuit takes the access away.
 
-use std::sync::Arc;
-
 use domain::ids::CompanyId;
 use quickbooks::{CallError, Client, Session};
-use tokio::sync::Mutex;
 
 use crate::audit::{Action, AuditLog, Entry};
 use crate::bus::{Bus, ConnectionChange, Event};
@@ -13,7 +10,7 @@ use crate::clock::Clock;
 use crate::companies::{Companies, CompanyState};
 use crate::connections::{Connection, Connections};
 use crate::error::Error;
-use crate::tokens::{TokenError, TokenProvider};
+use crate::tokens::{Access, TokenError, TokenProvider};
 
 /// Why a call on behalf of a company did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +42,6 @@ pub struct QuickBooks {
     bus: Bus,
     audit: AuditLog,
     clock: Clock,
-    announcing: Arc<Mutex<()>>,
 }
 
 impl QuickBooks {
@@ -59,16 +55,7 @@ impl QuickBooks {
         audit: AuditLog,
         clock: Clock,
     ) -> Self {
-        Self {
-            tokens,
-            client,
-            connections,
-            companies,
-            bus,
-            audit,
-            clock,
-            announcing: Arc::default(),
-        }
+        Self { tokens, client, connections, companies, bus, audit, clock }
     }
 
     /// Makes a call for which the caller has leave already; see [`QuickBooks::call_paced`].
@@ -110,61 +97,52 @@ impl QuickBooks {
         match error {
             CallError::TokenRefused(_) => {}
             CallError::ReconnectNeeded(fault) => {
-                self.reconnect_required(&access.connection, &fault.to_string()).await?;
+                let now = self.clock.now().await;
+                let reason = fault.to_string();
+                if self.connections.require_reconnect(&access.connection, &reason, now).await? {
+                    let entry =
+                        Entry::failure(company, Action::ReconnectRequired, "connector", &reason);
+                    self.audit.write(&[entry], now).await?;
+                    self.announce_end(&access.connection).await?;
+                }
                 return Err(CallError::ReconnectNeeded(fault).into());
             }
             other => return Err(other.into()),
         }
-        let access = match self.tokens.after_refusal(company, &access).await {
-            Err(error @ TokenError::ReconnectRequired) => {
-                self.announce(&access.connection, "Intuit refuses the refresh token").await?;
-                return Err(error.into());
-            }
-            other => other?,
-        };
+        let access = self.told(company, self.tokens.after_refusal(company, &access).await).await?;
         let _held = leave().await.ok_or(AccessError::Declined)?;
         Ok(call(&self.client, &access.session).await?)
     }
 
-    async fn access(&self, company: &CompanyId) -> Result<crate::tokens::Access, AccessError> {
-        match self.tokens.access(company).await {
-            Err(TokenError::ReconnectRequired) => {
-                if let Some(connection) = self.connections.get(company).await? {
-                    self.announce(&connection, &connection.last_refresh_result).await?;
-                }
-                Err(TokenError::ReconnectRequired.into())
-            }
-            other => Ok(other?),
-        }
+    async fn access(&self, company: &CompanyId) -> Result<Access, AccessError> {
+        self.told(company, self.tokens.access(company).await).await
     }
 
-    /// Intuit has taken the access away: work waits, the admin connects again.
-    async fn reconnect_required(
+    /// Passes an answer on; when it is that Intuit ended the connection, says so to whom it concerns.
+    async fn told(
         &self,
-        connection: &Connection,
-        reason: &str,
-    ) -> Result<(), AccessError> {
-        if self.connections.require_reconnect(connection, reason).await? {
-            self.announce(connection, reason).await?;
+        company: &CompanyId,
+        answer: Result<Access, TokenError>,
+    ) -> Result<Access, AccessError> {
+        if matches!(answer, Err(TokenError::ReconnectRequired))
+            && let Some(connection) = self.connections.get(company).await?
+        {
+            self.announce_end(&connection).await?;
         }
-        Ok(())
+        Ok(answer?)
     }
 
-    async fn announce(&self, connection: &Connection, reason: &str) -> Result<(), AccessError> {
-        // Calls in flight together hear of it together; the host app hears of it once. It is told before
-        // the company is paused, so that a crash in between tells it again rather than never.
-        let _alone = self.announcing.lock().await;
-        let company = &connection.company;
-        if self.companies.state(company).await? == CompanyState::Paused {
+    /// Announces that Intuit ended the connection, and pauses the company: its work waits. The row
+    /// remembers that this is to be done, so it is done once however many calls find out together, and
+    /// by the clean-up schedule if all of them die.
+    pub async fn announce_end(&self, connection: &Connection) -> Result<(), Error> {
+        let now = self.clock.now().await;
+        if !self.connections.claim_announcement(connection, now).await? {
             return Ok(());
         }
-        let now = self.clock.now().await;
-        self.bus
-            .publish(&[Event::connection(connection, ConnectionChange::ReconnectRequired, now)])
-            .await?;
-        let entry = Entry::failure(company, Action::TokenRefreshFailed, "connector", reason);
-        self.audit.write(&[entry], now).await?;
-        self.companies.set_state(company, CompanyState::Paused, now).await?;
-        Ok(())
+        let event = Event::connection(connection, ConnectionChange::ReconnectRequired, now);
+        self.bus.publish(&[event]).await?;
+        self.companies.set_state(&connection.company, CompanyState::Paused, now).await?;
+        self.connections.announced(connection).await
     }
 }

@@ -38,8 +38,12 @@ pub enum Action {
     Connected,
     /// A connection was refused or not confirmed.
     ConnectRefused,
-    /// A token could not be refreshed.
+    /// The tokens were refreshed.
+    TokenRefreshed,
+    /// They could not be refreshed for now.
     TokenRefreshFailed,
+    /// Intuit ended the connection: an admin must connect again.
+    ReconnectRequired,
     /// The connection was tested by hand.
     TestConnection,
     /// A job was asked for.
@@ -55,7 +59,7 @@ impl Action {
                 | Self::ConnectAuthorized
                 | Self::Connected
                 | Self::ConnectRefused
-                | Self::TokenRefreshFailed
+                | Self::ReconnectRequired
         )
     }
 }

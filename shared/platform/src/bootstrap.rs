@@ -29,6 +29,7 @@ use crate::journal::Journal;
 use crate::oauth_states::OAuthStates;
 use crate::pace::InteractivePace;
 use crate::records::Records;
+use crate::refresh::{OnAws, Refresher};
 use crate::refresh_requests::RefreshRequests;
 use crate::secrets::Secrets;
 use crate::tokens::TokenProvider;
@@ -164,14 +165,27 @@ impl Platform {
             .with_timeout(self.call_timeout)
     }
 
+    /// The refresh protocol. `secrets` remembers what it stores, so share it with whoever reads.
+    pub fn refresher(&self, intuit: &Intuit, secrets: Secrets) -> Result<Refresher<OnAws>> {
+        let world = OnAws::new(
+            self.connections(),
+            secrets,
+            self.oauth(intuit),
+            self.audit(),
+            self.bus()?,
+            self.clock.clone(),
+        );
+        Ok(Refresher::new(world, intuit.environment))
+    }
+
     /// Calls to QuickBooks on behalf of any company, with tokens.
     pub fn quickbooks(&self, intuit: &Intuit) -> Result<QuickBooks> {
+        let secrets = self.secrets()?;
         let tokens = TokenProvider::new(
-            self.connections(),
-            self.secrets()?,
-            self.oauth(intuit),
-            intuit.environment,
+            self.refresher(intuit, secrets.clone())?,
+            secrets,
             self.clock.clone(),
+            config::refresh_margin()?,
         );
         Ok(QuickBooks::new(
             tokens,

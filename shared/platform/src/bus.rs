@@ -70,6 +70,12 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// `app.credentials_refused`: Intuit refuses the app's client id or secret, or they are another
+    /// app's. Every company is affected; the operator must act.
+    AppCredentialsRefused {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// What happened to a connection.
@@ -107,6 +113,7 @@ impl Event {
         match self {
             Self::Timecard { status: SyncStatus::Synced, .. } => "timecard.synced",
             Self::Timecard { .. } => "timecard.failed",
+            Self::AppCredentialsRefused { .. } => "app.credentials_refused",
             Self::Connection { change, .. } => match change {
                 ConnectionChange::Connected => "connection.connected",
                 ConnectionChange::ReconnectRequired => "connection.reconnect_required",

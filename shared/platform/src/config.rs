@@ -1,5 +1,6 @@
 //! Typed configuration, read once at start-up. A missing variable is named, and stops the start.
 
+use jiff::SignedDuration;
 use quickbooks::{Endpoints, Environment};
 use url::Url;
 
@@ -112,4 +113,22 @@ pub fn pace_scale() -> f64 {
     optional("PACE_SCALE")
         .and_then(|value| value.parse::<f64>().ok())
         .map_or(1.0, |scale| scale.clamp(0.1, 10.0))
+}
+
+/// An access token with less left than this is refreshed before use (C4): `REFRESH_MARGIN_MINUTES`, 5 by
+/// default.
+pub fn refresh_margin() -> Result<SignedDuration> {
+    Ok(SignedDuration::from_mins(number("REFRESH_MARGIN_MINUTES")?.unwrap_or(5)))
+}
+
+/// A whole number that may be absent.
+pub fn number(name: &str) -> Result<Option<i64>> {
+    optional(name)
+        .map(|value| {
+            value.trim().parse().map_err(|_| Error::Configuration {
+                name: name.to_owned(),
+                reason: format!("must be a whole number, not '{value}'"),
+            })
+        })
+        .transpose()
 }

@@ -24,8 +24,10 @@ pub const REFRESH_AGE_INDEX: &str = "RefreshAge";
 pub const ACCESS_EXPIRY_INDEX: &str = "AccessExpiry";
 /// Index over live connections by the time when somebody must be warned of their hard expiry.
 pub const HARD_EXPIRY_INDEX: &str = "HardExpiry";
-/// Sparse index over rows that leave a secret to destroy.
+/// Sparse index over rows that leave something to do: a secret to destroy, an end to announce.
 pub const CLEAN_UP_INDEX: &str = "CleanUp";
+/// How long one process may take to announce that a connection ended, before another does it.
+const ANNOUNCING: SignedDuration = SignedDuration::from_mins(5);
 /// The one partition of [`CLEAN_UP_INDEX`].
 pub const CLEAN_UP: &str = "clean-up";
 
@@ -57,6 +59,9 @@ pub struct Connection {
     pub realm: RealmId,
     /// Which of Intuit's environments it was made in.
     pub environment: Environment,
+    /// The client id of the Intuit app that it was made with: another app's keys never refresh it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// The QuickBooks company's name.
     pub company_name: String,
     /// The QuickBooks company's time zone, where it tells one; proposed for the settings.
@@ -89,8 +94,9 @@ pub struct Connection {
     /// The end of the time for confirming.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_by: Option<i64>,
-    /// [`CLEAN_UP`] where a secret is to be destroyed: of a connection that nobody confirmed, of one that
-    /// was ended, or of one that this one took the place of.
+    /// [`CLEAN_UP`] where something is left to do: a secret to destroy (of a connection that nobody
+    /// confirmed, of one that was ended, of one that this one took the place of), or the announcement
+    /// that Intuit ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clean_up_shard: Option<String>,
     /// When the clean-up is due.
@@ -195,7 +201,8 @@ impl Connections {
         self.read(keys::unconfirmed(company)).await
     }
 
-    async fn read(&self, id: String) -> Result<Option<Connection>> {
+    /// A row by its key.
+    pub(crate) async fn read(&self, id: String) -> Result<Option<Connection>> {
         let answer = self
             .client
             .get_item()
@@ -351,18 +358,25 @@ impl Connections {
 
     /// Marks a connection whose access Intuit has taken away. Answers false when it is another
     /// connection by now, or was marked already.
-    pub async fn require_reconnect(&self, connection: &Connection, reason: &str) -> Result<bool> {
+    pub async fn require_reconnect(
+        &self,
+        connection: &Connection,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("id", s(&connection.id))
             .update_expression(
-                "SET lastRefreshResult = :reason, #status = :gone \
-                 REMOVE liveShard, activeShard",
+                "SET lastRefreshResult = :reason, #status = :gone, cleanUpShard = :cleanUp, \
+                 cleanUpAt = :now REMOVE liveShard, activeShard",
             )
             .condition_expression("connectionId = :connection AND #status = :connected")
             .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":cleanUp", s(CLEAN_UP))
+            .expression_attribute_values(":now", ms(now))
             .expression_attribute_values(":reason", s(reason))
             .expression_attribute_values(":gone", s("reconnectRequired"))
             .expression_attribute_values(":connected", s("connected"))
@@ -373,5 +387,55 @@ impl Connections {
             Ok(_) => Ok(true),
             Err(error) => not_met(error, "mark the connection").map(|_| false),
         }
+    }
+
+    /// Claims the announcement of a connection that Intuit has ended, for five minutes; `false` when it
+    /// was made already, or is being made.
+    pub async fn claim_announcement(
+        &self,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let result = self
+            .gone(connection)
+            .update_expression("SET cleanUpAt = :later")
+            .condition_expression(
+                "connectionId = :connection AND #status = :gone AND cleanUpAt <= :now",
+            )
+            .expression_attribute_values(":now", ms(now))
+            .expression_attribute_values(":later", ms(now + ANNOUNCING))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) => not_met(error, "claim the announcement").map(|_| false),
+        }
+    }
+
+    /// Says that the announcement was made.
+    pub async fn announced(&self, connection: &Connection) -> Result<()> {
+        let result = self
+            .gone(connection)
+            .update_expression("REMOVE cleanUpShard, cleanUpAt")
+            .condition_expression("connectionId = :connection AND #status = :gone")
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => not_met(error, "finish the announcement").map(|_| ()),
+        }
+    }
+
+    fn gone(
+        &self,
+        connection: &Connection,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&connection.id))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":gone", s("reconnectRequired"))
+            .expression_attribute_values(":connection", s(&connection.connection_id))
     }
 }

@@ -4,7 +4,7 @@ use quickbooks::OAuth;
 
 use crate::connections::{Connection, ConnectionStatus, Connections};
 use crate::error::Result;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, TokenSet};
 
 /// Revokes a connection's tokens at Intuit and destroys its secret.
 ///
@@ -19,15 +19,28 @@ pub async fn give_back(
     secrets: &Secrets,
     oauth: &OAuth,
 ) -> Result<()> {
-    if !realm_is_live(connection, connections).await?
-        && let Some(tokens) = secrets.get(&connection.secret, &connection.version_id).await?
-    {
-        let app = secrets.app().await?;
-        if let Err(error) = oauth.revoke(&app, &tokens.refresh).await {
-            tracing::warn!(company = %connection.company, realm = %connection.realm, %error, "could not revoke an unused connection at Intuit");
-        }
+    if let Some(tokens) = secrets.get(&connection.secret, &connection.version_id).await? {
+        revoke_unless_live(connection, &tokens, connections, secrets, oauth).await?;
     }
     secrets.destroy(&connection.secret).await
+}
+
+/// Revokes tokens at Intuit, unless their realm has a live connection.
+pub(crate) async fn revoke_unless_live(
+    connection: &Connection,
+    tokens: &TokenSet,
+    connections: &Connections,
+    secrets: &Secrets,
+    oauth: &OAuth,
+) -> Result<()> {
+    if realm_is_live(connection, connections).await? {
+        return Ok(());
+    }
+    let app = secrets.app().await?;
+    if let Err(error) = oauth.revoke(&app, &tokens.refresh).await {
+        tracing::warn!(company = %connection.company, realm = %connection.realm, %error, "could not revoke an unused connection at Intuit");
+    }
+    Ok(())
 }
 
 async fn realm_is_live(connection: &Connection, connections: &Connections) -> Result<bool> {

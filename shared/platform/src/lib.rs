@@ -9,7 +9,7 @@
 //! | [`keys`], [`dynamo`] | the one place where table keys are made, and small DynamoDB helpers |
 //! | [`companies`], [`work`], [`journal`], [`doorbell`], [`queue`] | the work list, the company lease, the sends under way, the ring |
 //! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
-//! | [`connections`], [`refresh_lease`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
+//! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
 //! | [`bus`] | events to the host app |
 //!
 //! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
@@ -38,7 +38,7 @@ pub mod pace;
 pub mod problem;
 pub mod queue;
 pub mod records;
-pub mod refresh_lease;
+pub mod refresh;
 pub mod refresh_requests;
 pub mod secrets;
 pub mod telemetry;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
-use crate::refresh_lease::Expiries;
+use crate::refresh::Expiries;
 
 /// App credentials are read again after this time, so that a change takes effect without a deploy
 /// (C1: within 5 minutes).
@@ -158,6 +158,11 @@ impl Secrets {
             AppCredentials { client_id: stored.client_id, client_secret: stored.client_secret };
         *cached = Some((Instant::now(), app.clone()));
         Ok(app)
+    }
+
+    /// Reads the app's credentials anew when they are next needed: Intuit has refused them.
+    pub async fn forget_app(&self) {
+        *self.app.lock().await = None;
     }
 
     /// The name of a connection's secret. A deleted name cannot be used again at once, hence the

@@ -31,6 +31,8 @@ pub enum Unit {
     Count,
     /// A duration.
     Milliseconds,
+    /// A number that counts nothing, such as an age in days.
+    None,
 }
 
 /// One metric value as an embedded-metric line, with `function` as its dimension.

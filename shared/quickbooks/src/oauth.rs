@@ -125,6 +125,12 @@ impl OAuthError {
             | Self::NotSent { .. } => false,
         }
     }
+
+    /// Whether the request may still be at work at Intuit: nobody answered it, or only a gateway did
+    /// that had waited for it.
+    pub fn may_be_under_way(&self) -> bool {
+        matches!(self, Self::Unanswered { .. } | Self::Unavailable { status: 408 | 504 })
+    }
 }
 
 /// Intuit's OAuth endpoints. Cheap to clone.
