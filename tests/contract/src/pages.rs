@@ -81,7 +81,7 @@ fn the_runbook_looks_for_resources_and_log_lines_that_exist() {
         "slice ended",
         "the sweep could not ring",
         "read the due index",
-        "could not refresh the access token",
+        "could not refresh the tokens",
         "Intuit refuses the refresh token",
     ] {
         assert!(runbook.contains(line), "the runbook does not look for: {line}");

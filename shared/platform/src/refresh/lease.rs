@@ -95,7 +95,7 @@ fn same_tokens(one: &Connection, other: &Connection) -> bool {
         && one.status == other.status
 }
 
-/// How a lease is given back without new tokens.
+/// How a refresh ends without new tokens, and what becomes of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenBack<'a> {
     /// Nothing was tried.
@@ -106,6 +106,11 @@ pub enum GivenBack<'a> {
         reason: &'a str,
         /// Nobody asks again before this.
         after: Timestamp,
+    },
+    /// Not given back: Intuit's answer never came, and the request may still be under way.
+    Kept {
+        /// What happened.
+        reason: &'a str,
     },
     /// Intuit refuses the refresh token: the connection's life ends until an admin connects again.
     RefusedForGood {
@@ -174,6 +179,11 @@ impl Connections {
                 let row: Option<Connection> = not_met(error, "take the refresh lease")?
                     .map(|item| dynamo::from_item("a connection", item))
                     .transpose()?;
+                // The first try's answer was lost, and the AWS client has tried again.
+                if row.as_ref().is_some_and(|row| row.refresh_owner.as_ref() == Some(&owner)) {
+                    let lease = Lease::taken(seen.clone(), &owner, &promised, now);
+                    return Ok(LeaseAsked::Taken(Box::new(lease)));
+                }
                 Ok(LeaseAsked::refused(seen, row.as_ref(), now))
             }
         }
@@ -228,6 +238,9 @@ impl Connections {
                 ))
                 .expression_attribute_values(":reason", s(*reason))
                 .expression_attribute_values(":after", ms(*after)),
+            GivenBack::Kept { reason } => update
+                .update_expression("SET lastRefreshResult = :reason")
+                .expression_attribute_values(":reason", s(*reason)),
             GivenBack::RefusedForGood { reason } => update
                 .update_expression(format!(
                     "SET lastRefreshResult = :reason, #status = :gone, cleanUpShard = :cleanUp, \

@@ -231,6 +231,7 @@ impl<S: Surroundings> Refresher<S> {
             Err(error) if error.may_be_under_way() => {
                 // The lease stays until the request cannot be under way any more.
                 let reason = error.to_string();
+                self.world.give_back(lease, &GivenBack::Kept { reason: &reason }).await.ok();
                 self.world.note(before, Outcome::Unanswered(&reason)).await;
                 Err(later(reason))
             }
