@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use connection::{Manage, router};
+use platform::activity::Activity;
 use platform::bootstrap::{self, Platform};
 use platform::config::Intuit;
 use platform::{Result, telemetry};
@@ -13,15 +14,17 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
-    let manage = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    let (manage, activity) = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
     let sweeper = manage.clone();
-    bootstrap::run_both(router(manage), async move |_| sweeper.drop_unconfirmed().await).await
+    bootstrap::run_both(router(manage), activity, async move |_| sweeper.drop_unconfirmed().await)
+        .await
 }
 
-async fn load() -> Result<Manage> {
+async fn load() -> Result<(Manage, Activity)> {
     let platform = Platform::load().await?.with_call_timeout(CALL_TIMEOUT);
     let intuit = Intuit::from_env()?;
-    Ok(Manage {
+    let activity = platform.activity()?;
+    let manage = Manage {
         connections: platform.connections(),
         settings: platform.settings(),
         quickbooks: platform.quickbooks(&intuit)?,
@@ -30,5 +33,6 @@ async fn load() -> Result<Manage> {
         oauth: platform.oauth(&intuit),
         audit: platform.audit(),
         clock: platform.clock,
-    })
+    };
+    Ok((manage, activity))
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use oauth_callback::{Callback, router};
+use platform::activity::Activity;
 use platform::bootstrap::{self, Platform};
 use platform::config::Intuit;
 use platform::outcome_page::OutcomePages;
@@ -15,14 +16,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(7);
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::start();
-    let callback = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
-    bootstrap::run_http(router(callback)).await
+    let (callback, activity) = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    bootstrap::run_http(router(callback), activity).await
 }
 
-async fn load() -> Result<Callback> {
+async fn load() -> Result<(Callback, Activity)> {
     let platform = Platform::load().await?.with_call_timeout(CALL_TIMEOUT);
     let intuit = Intuit::from_env()?;
-    Ok(Callback {
+    let activity = platform.activity()?;
+    let callback = Callback {
         states: platform.oauth_states(),
         connections: platform.connections(),
         secrets: platform.secrets()?,
@@ -38,5 +40,6 @@ async fn load() -> Result<Callback> {
         audit: platform.audit(),
         pages: OutcomePages::from_env()?,
         clock: platform.clock,
-    })
+    };
+    Ok((callback, activity))
 }

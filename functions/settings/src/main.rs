@@ -1,5 +1,6 @@
 //! `GET` and `PUT /settings`.
 
+use platform::activity::Activity;
 use platform::bootstrap::{self, Platform};
 use platform::{Result, telemetry};
 use settings::{SettingsApi, router};
@@ -7,13 +8,14 @@ use settings::{SettingsApi, router};
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::start();
-    let api = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
-    bootstrap::run_http(router(api)).await
+    let (api, activity) = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    bootstrap::run_http(router(api), activity).await
 }
 
-async fn load() -> Result<SettingsApi> {
+async fn load() -> Result<(SettingsApi, Activity)> {
     let platform = Platform::load().await?;
-    Ok(SettingsApi {
+    let activity = platform.activity()?;
+    let api = SettingsApi {
         settings: platform.settings(),
         connections: platform.connections(),
         companies: platform.companies(),
@@ -21,5 +23,6 @@ async fn load() -> Result<SettingsApi> {
         doorbell: platform.doorbell()?,
         audit: platform.audit(),
         clock: platform.clock,
-    })
+    };
+    Ok((api, activity))
 }

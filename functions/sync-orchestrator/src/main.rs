@@ -1,6 +1,7 @@
 //! Plans work, rings, and tells how it goes: `POST /sync-now`, `GET /sync-status/{jobId}`, and the
 //! one-minute sweep.
 
+use platform::activity::Activity;
 use platform::bootstrap::{self, Platform};
 use platform::{Result, telemetry};
 use sync_orchestrator::{Orchestrator, router, sweep};
@@ -8,17 +9,19 @@ use sync_orchestrator::{Orchestrator, router, sweep};
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
-    let orchestrator = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
+    let (orchestrator, activity) =
+        load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
     let sweeper = orchestrator.clone();
-    bootstrap::run_both(router(orchestrator), async move |event| {
+    bootstrap::run_both(router(orchestrator), activity, async move |event| {
         sweep::handle(&sweeper, &event).await
     })
     .await
 }
 
-async fn load() -> Result<Orchestrator> {
+async fn load() -> Result<(Orchestrator, Activity)> {
     let platform = Platform::load().await?;
-    Ok(Orchestrator {
+    let activity = platform.activity()?;
+    let orchestrator = Orchestrator {
         connections: platform.connections(),
         settings: platform.settings(),
         companies: platform.companies(),
@@ -28,5 +31,6 @@ async fn load() -> Result<Orchestrator> {
         doorbell: platform.doorbell()?,
         audit: platform.audit(),
         clock: platform.clock,
-    })
+    };
+    Ok((orchestrator, activity))
 }

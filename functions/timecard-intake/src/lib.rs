@@ -8,6 +8,7 @@ pub mod accept;
 pub mod post;
 pub mod queue;
 
+use platform::activity::Activity;
 use platform::audit::AuditLog;
 use platform::bus::Bus;
 use platform::clock::Clock;
@@ -31,6 +32,8 @@ pub struct Intake {
     pub bus: Bus,
     /// Refused bodies.
     pub audit: AuditLog,
+    /// A timecard from the bus is a use of the company's connection.
+    pub activity: Activity,
     /// The clock.
     pub clock: Clock,
 }

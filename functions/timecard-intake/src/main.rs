@@ -9,7 +9,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let intake = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
     let from_queue = intake.clone();
-    bootstrap::run_both(post::router(intake), async move |event| {
+    let activity = intake.activity.clone();
+    bootstrap::run_both(post::router(intake), activity, async move |event| {
         queue::handle(&from_queue, event).await
     })
     .await
@@ -24,6 +25,7 @@ async fn load() -> Result<Intake> {
         doorbell: platform.doorbell()?,
         bus: platform.bus()?,
         audit: platform.audit(),
+        activity: platform.activity()?,
         clock: platform.clock,
     })
 }

@@ -55,6 +55,8 @@ pub async fn handle(intake: &Intake, event: Value) -> Result<Value, lambda_runti
         tracing::error!(%error, messages = bad.len(), "bad events could not be kept; they come again");
         again.extend(bad.iter().map(|bad| &batch.records[bad.message]));
     }
+    // After the cards are safe. Over HTTP the layer does the same.
+    intake.activity.used(cards.iter().map(|card| card.company_id.clone())).await;
     Ok(deliver_again(again))
 }
 

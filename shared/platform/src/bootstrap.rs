@@ -15,6 +15,7 @@ use quickbooks::{CALL_TIMEOUT, Client, OAuth};
 use serde_json::Value;
 
 use crate::access::QuickBooks;
+use crate::activity::{self, Activity};
 use crate::audit::AuditLog;
 use crate::bus::Bus;
 use crate::clock::Clock;
@@ -143,6 +144,16 @@ impl Platform {
         RefreshRequests::from_env(aws_sdk_sqs::Client::new(&self.sdk))
     }
 
+    /// What a use of a connection leads to.
+    pub fn activity(&self) -> Result<Activity> {
+        Ok(Activity::new(
+            self.connections(),
+            self.refresh_requests()?,
+            activity::renew_after()?,
+            self.clock.clone(),
+        ))
+    }
+
     /// The host app's bus.
     pub fn bus(&self) -> Result<Bus> {
         Bus::from_env(aws_sdk_eventbridge::Client::new(&self.sdk))
@@ -200,17 +211,21 @@ impl Platform {
 }
 
 /// Runs a function that only takes HTTP requests.
-pub async fn run_http(router: Router) -> Result<(), lambda_http::Error> {
-    lambda_http::run(crate::http::finish(router)).await
+pub async fn run_http(router: Router, activity: Activity) -> Result<(), lambda_http::Error> {
+    lambda_http::run(crate::http::finish(router, activity)).await
 }
 
 /// Runs a function that takes HTTP requests and other events. What is not an HTTP request of the
 /// gateway goes to `other`, whose answer is the invocation's answer.
-pub async fn run_both<F>(router: Router, other: F) -> Result<(), lambda_runtime::Error>
+pub async fn run_both<F>(
+    router: Router,
+    activity: Activity,
+    other: F,
+) -> Result<(), lambda_runtime::Error>
 where
     F: AsyncFn(Value) -> Result<Value, lambda_runtime::Error>,
 {
-    let adapter = Adapter::from(crate::http::finish(router));
+    let adapter = Adapter::from(crate::http::finish(router, activity));
     let handler = async |event: LambdaEvent<Value>| -> Result<Value, lambda_runtime::Error> {
         if event.payload.pointer("/requestContext/http").is_none() {
             return Box::pin(other(event.payload)).await;

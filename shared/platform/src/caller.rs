@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use domain::ids::CompanyId;
 use lambda_http::request::RequestContext;
 
+use crate::activity::LetIn;
 use crate::problem::Problem;
 
 /// A caller's role in a company.
@@ -64,6 +65,7 @@ pub struct Caller {
     /// The token's subject: a user's id.
     pub subject: String,
     grants: Vec<(Option<CompanyId>, Role)>,
+    let_in: Option<LetIn>,
 }
 
 impl Caller {
@@ -84,10 +86,11 @@ impl Caller {
                 }
             })
             .collect();
-        Self { subject: subject.into(), grants }
+        Self { subject: subject.into(), grants, let_in: None }
     }
 
-    /// Whether the caller may do this to the company.
+    /// Whether the caller may do this to the company. If so, that counts as a use of the company's
+    /// connection ([`crate::activity`]).
     ///
     /// # Errors
     /// 404 when the company is not the caller's at all, 403 when the role is too low.
@@ -97,6 +100,9 @@ impl Caller {
             if granted.as_ref().is_none_or(|granted| granted == company) {
                 known = true;
                 if permission.allows(*role) {
+                    if let Some(let_in) = &self.let_in {
+                        let_in.note(company);
+                    }
                     return Ok(());
                 }
             }
@@ -134,7 +140,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let claims = claims.ok_or_else(unauthenticated)?;
         let subject =
             claims.get("sub").filter(|sub| !sub.is_empty()).ok_or_else(unauthenticated)?;
-        Ok(Self::new(subject, claims.get(claim).map_or("", String::as_str)))
+        let mut caller = Self::new(subject, claims.get(claim).map_or("", String::as_str));
+        caller.let_in = parts.extensions.get::<LetIn>().cloned();
+        Ok(caller)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::keys;
 
 /// A connection is confirmed within this time, or never (design: the PRD's third step).
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// A use of a connection is noted at most this often.
+pub const NOTE_ACTIVITY_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// Index over live connections by the age of their refresh token.
 pub const REFRESH_AGE_INDEX: &str = "RefreshAge";
 /// Sparse index over connections in use, by the end of their access token.
@@ -354,6 +356,39 @@ impl Connections {
                 company.parse().map_err(|error| Error::unreadable("a company id", error))
             })
             .collect()
+    }
+
+    /// Notes on a live connection that it is in use; at most once an hour, or when it counts as unused.
+    /// Answers false when there was nothing to note, or it is another connection by now.
+    pub async fn note_activity(&self, connection: &Connection, now: Timestamp) -> Result<bool> {
+        let before = now - NOTE_ACTIVITY_EVERY;
+        let noted = connection.active_at.is_some_and(|at| at > before.as_millisecond());
+        if noted && connection.active_shard.is_some() {
+            return Ok(false);
+        }
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&connection.id))
+            .update_expression("SET activeAt = :now, activeShard = :shard")
+            .condition_expression(
+                "connectionId = :connection AND #status = :connected \
+                 AND (attribute_not_exists(activeShard) OR attribute_not_exists(activeAt) \
+                 OR activeAt <= :before)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":connection", s(&connection.connection_id))
+            .expression_attribute_values(":shard", s(keys::live_shard(&connection.company)))
+            .expression_attribute_values(":now", ms(now))
+            .expression_attribute_values(":before", ms(before))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) => not_met(error, "note a use of the connection").map(|_| false),
+        }
     }
 
     /// Marks a connection whose access Intuit has taken away. Answers false when it is another

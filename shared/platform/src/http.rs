@@ -10,6 +10,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use lambda_http::request::RequestContext;
 use serde_json::Value;
 
+use crate::activity::{self, Activity};
 use crate::problem::Problem;
 
 /// The largest request body, in bytes (S1); a Lambda function gets at most 6 MB, base64 included.
@@ -147,8 +148,9 @@ fn company_id(text: Option<&str>) -> Result<CompanyId, Problem> {
 }
 
 /// Finishes a router: unknown routes and methods answer with problems, bodies are limited by
-/// [`JsonBody`] instead of by axum, and answers are never cached.
-pub fn finish(router: Router) -> Router {
+/// [`JsonBody`] instead of by axum, answers are never cached, and what the caller may do counts as a
+/// use of the company's connection.
+pub fn finish(router: Router, activity: Activity) -> Router {
     router
         .fallback(async || {
             Problem::new(
@@ -167,6 +169,7 @@ pub fn finish(router: Router) -> Router {
             )
         })
         .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(activity, activity::beside))
         .layer(axum::middleware::map_response(async |mut response: axum::response::Response| {
             response
                 .headers_mut()

@@ -9,12 +9,14 @@
 //! | [`keys`], [`dynamo`] | the one place where table keys are made, and small DynamoDB helpers |
 //! | [`companies`], [`work`], [`journal`], [`doorbell`], [`queue`] | the work list, the company lease, the sends under way, the ring |
 //! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
+//! | [`activity`] | a use of a connection keeps it alive |
 //! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
 //! | [`bus`] | events to the host app |
 //!
 //! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
 
 pub mod access;
+pub mod activity;
 pub mod audit;
 pub mod bootstrap;
 pub mod bus;
