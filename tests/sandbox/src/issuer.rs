@@ -1,7 +1,9 @@
 //! A local issuer of the host application's JWTs (RS256, OIDC discovery), for development and tests.
 //!
 //! Its tokens live in real time: whoever checks them does not know the sandbox's clock. The key is
-//! in the repository and protects nothing.
+//! in the repository and protects nothing. `sign_in`: how a web page gets a token, with a person.
+
+mod sign_in;
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -28,6 +30,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{app::App, fault::json_response};
+use sign_in::{Codes, readable_here};
 
 const KEY: &str = include_str!("../keys/development-only-issuer.pem");
 
@@ -37,10 +40,11 @@ const AUDIENCE: &str = "quickbooks-connector";
 const LIFETIME_S: i64 = 3600;
 
 /// The users that can be asked for by name, with their `companies` claim.
-const USERS: [(&str, &str); 5] = [
+const USERS: [(&str, &str); 6] = [
     ("admin-a", "company-a:admin"),
     ("viewer-a", "company-a:viewer"),
     ("admin-b", "company-b:admin"),
+    ("admin-both", "company-a:admin company-b:admin"),
     ("service", "*:service"),
     ("operator", "*:operator"),
 ];
@@ -51,6 +55,7 @@ pub(crate) struct Issuer {
     key: KeyPair,
     key_id: String,
     jwk: Value,
+    codes: Codes,
 }
 
 impl Issuer {
@@ -77,7 +82,7 @@ impl Issuer {
             "n": URL_SAFE_NO_PAD.encode(modulus),
             "e": URL_SAFE_NO_PAD.encode(exponent),
         });
-        Ok(Self { url, key, key_id, jwk })
+        Ok(Self { url, key, key_id, jwk, codes: Codes::default() })
     }
 
     /// The key set.
@@ -103,26 +108,31 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/issuer/.well-known/openid-configuration", get(discovery))
         .route("/issuer/jwks", get(jwks))
+        .route("/issuer/authorize", get(sign_in::authorize))
         .route("/issuer/token", post(token))
 }
 
-async fn discovery(State(app): State<Arc<App>>) -> Response {
+async fn discovery(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let url = &app.issuer.url;
     let document = json!({
         "issuer": url,
         "jwks_uri": format!("{url}/jwks"),
         "token_endpoint": format!("{url}/token"),
         "authorization_endpoint": format!("{url}/authorize"),
-        "response_types_supported": ["token"],
+        "response_types_supported": ["code"],
+        "grant_types_supported": ["authorization_code"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "scopes_supported": ["openid"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "claims_supported": ["iss", "sub", "aud", "iat", "exp", "companies"],
     });
-    json_response(StatusCode::OK, &document)
+    readable_here(&headers, json_response(StatusCode::OK, &document))
 }
 
-async fn jwks(State(app): State<Arc<App>>) -> Response {
-    json_response(StatusCode::OK, &app.issuer.jwks())
+async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    readable_here(&headers, json_response(StatusCode::OK, &app.issuer.jwks()))
 }
 
 /// A known `user`, or any `sub` with any `companies`.
@@ -137,14 +147,26 @@ struct Wish {
     audience: Option<String>,
 }
 
-async fn token(State(app): State<Arc<App>>, body: Bytes) -> Response {
+/// `POST /issuer/token`: a [`Wish`] as JSON, for scripts; or the form of a page that signs in.
+async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let is_wish = body.trim_ascii_start().starts_with(b"{");
+    let answer = if is_wish { granted(&app, &body) } else { sign_in::exchange(&app, &body) };
+    // Any page may sign in with a person's help; only scripts may wish.
+    let mut answer = if is_wish { answer } else { readable_here(&headers, answer) };
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn granted(app: &App, body: &[u8]) -> Response {
     let refuse = |problem: &str| {
         json_response(
             StatusCode::BAD_REQUEST,
             &json!({ "error": "invalid_request", "error_description": problem }),
         )
     };
-    let wish: Wish = match serde_json::from_slice(&body) {
+    let wish: Wish = match serde_json::from_slice(body) {
         Ok(wish) => wish,
         Err(error) => return refuse(&error.to_string()),
     };
@@ -157,23 +179,30 @@ async fn token(State(app): State<Arc<App>>, body: Bytes) -> Response {
         _ => return refuse("give either user, or sub and companies"),
     };
     let lifetime = wish.expires_in.unwrap_or(LIFETIME_S);
+    let audience = wish.audience.as_deref().unwrap_or(AUDIENCE);
+    let Some(token) = access_token(app, &subject, &companies, audience, lifetime) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime });
+    json_response(StatusCode::OK, &answer)
+}
+
+/// `None`: the key does not sign.
+fn access_token(
+    app: &App,
+    subject: &str,
+    companies: &str,
+    audience: &str,
+    lifetime: i64,
+) -> Option<String> {
     let now = Timestamp::now().as_second();
-    let claims = json!({
+    app.issuer.sign(&json!({
         "iss": app.issuer.url,
         "sub": subject,
-        "aud": wish.audience.as_deref().unwrap_or(AUDIENCE),
+        "aud": audience,
         "iat": now.min(now.saturating_add(lifetime)),
         "exp": now.saturating_add(lifetime),
         "jti": uuid::Uuid::new_v4(),
         "companies": companies,
-    });
-    let Some(token) = app.issuer.sign(&claims) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime });
-    let mut response = json_response(StatusCode::OK, &answer);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    response
+    }))
 }

@@ -112,7 +112,7 @@ impl Registration {
 }
 
 /// Nothing leaves this machine: only loopback names are redirected to.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let host = url.host_str().unwrap_or("");
     matches!(url.scheme(), "http" | "https")

@@ -32,9 +32,12 @@ use axum::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use apps::{Registration, Wish};
+pub(crate) use apps::{Registration, Wish, is_local};
 pub(crate) use book::{Consent, Death, Granted, Refusal, Tokens};
+pub(crate) use pages::{escape, found, html};
+pub(crate) use pkce::Challenge;
 pub(crate) use policy::Policy;
+pub(crate) use request::Form;
 
 use apps::Apps;
 use book::Book;

@@ -165,7 +165,7 @@ fn redirect(request: &Request, answer: &[(&str, &str)], realm: Option<Realm>) ->
     response
 }
 
-fn found(target: &str) -> Response {
+pub(crate) fn found(target: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
     if let Ok(target) = HeaderValue::from_str(target) {
@@ -205,7 +205,7 @@ fn error_page(status: StatusCode, problem: &str) -> Response {
     html(status, ERROR_PAGE.replace("{{problem}}", &escape(problem)))
 }
 
-fn html(status: StatusCode, page: String) -> Response {
+pub(crate) fn html(status: StatusCode, page: String) -> Response {
     let mut response = Response::new(Body::from(page));
     *response.status_mut() = status;
     for (name, value) in [
@@ -219,7 +219,7 @@ fn html(status: StatusCode, page: String) -> Response {
     response
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

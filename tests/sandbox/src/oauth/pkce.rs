@@ -14,7 +14,7 @@ pub(crate) struct Challenge {
 
 impl Challenge {
     /// Reads `code_challenge` and `code_challenge_method`. `Err`: a method that there is not.
-    pub(super) fn read(value: &str, method: &str) -> Result<Option<Self>, String> {
+    pub(crate) fn read(value: &str, method: &str) -> Result<Option<Self>, String> {
         let hashed = match method {
             "S256" => true,
             "" | "plain" => false,
@@ -23,7 +23,7 @@ impl Challenge {
         Ok((!value.is_empty()).then(|| Self { value: value.to_owned(), hashed }))
     }
 
-    pub(super) fn is_answered_by(&self, verifier: Option<&str>) -> bool {
+    pub(crate) fn is_answered_by(&self, verifier: Option<&str>) -> bool {
         let Some(verifier) = verifier else { return false };
         if self.hashed {
             self.value == URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))

@@ -13,14 +13,14 @@ use super::{Oauth, Registration};
 use crate::fault::json_response;
 
 /// A form, read.
-pub(super) struct Form {
+pub(crate) struct Form {
     fields: HashMap<String, String>,
     /// Whether a field came twice, which RFC 6749 forbids.
-    pub(super) repeats: bool,
+    pub(crate) repeats: bool,
 }
 
 impl Form {
-    pub(super) fn read(encoded: &[u8]) -> Self {
+    pub(crate) fn read(encoded: &[u8]) -> Self {
         let mut form = Self { fields: HashMap::new(), repeats: false };
         for (name, value) in url::form_urlencoded::parse(encoded).into_owned() {
             form.repeats |= form.fields.insert(name, value).is_some();
@@ -29,7 +29,7 @@ impl Form {
     }
 
     /// A field; what is empty is not there.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
