@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{LEASE, at};
 use crate::companies::not_met;
-use crate::connections::{CLEAN_UP, Connection, Connections};
+use crate::connections::{CLEAN_UP, Connection, ConnectionStatus, Connections};
 use crate::dynamo::{self, ms, n, s};
 use crate::error::Result;
 
@@ -241,6 +241,19 @@ impl Connections {
             GivenBack::Kept { reason } => update
                 .update_expression("SET lastRefreshResult = :reason")
                 .expression_attribute_values(":reason", s(*reason)),
+            // A row that was never live concerns nobody but who made it.
+            GivenBack::RefusedForGood { reason }
+                if lease.connection.status == ConnectionStatus::Unconfirmed =>
+            {
+                update
+                    .update_expression(format!(
+                        "SET lastRefreshResult = :reason, #status = :gone \
+                         REMOVE {RELEASED}, unresolvedVersions"
+                    ))
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":gone", s("reconnectRequired"))
+                    .expression_attribute_values(":reason", s(*reason))
+            }
             GivenBack::RefusedForGood { reason } => update
                 .update_expression(format!(
                     "SET lastRefreshResult = :reason, #status = :gone, cleanUpShard = :cleanUp, \

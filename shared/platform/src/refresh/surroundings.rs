@@ -12,7 +12,7 @@ use super::lease::{Expiries, GivenBack, Lease, LeaseAsked};
 use crate::audit::{Action, AuditLog, Entry};
 use crate::bus::{Bus, Event};
 use crate::clock::Clock;
-use crate::connections::{Connection, Connections};
+use crate::connections::{Connection, ConnectionStatus, Connections};
 use crate::error::Result;
 use crate::give_back::revoke_unless_live;
 use crate::secrets::{Secrets, TokenSet};
@@ -231,6 +231,12 @@ impl Surroundings for OnAws {
                 telemetry::metric("AppCredentialsRefused", 1.0, Unit::Count, now);
                 self.tell_operator(now).await;
                 failed(Action::TokenRefreshFailed, reason)
+            }
+            Outcome::RefusedForGood(reason)
+                if connection.status == ConnectionStatus::Unconfirmed =>
+            {
+                tracing::info!(company = %company, reason, "Intuit refuses a connection that was never live");
+                return;
             }
             Outcome::RefusedForGood(reason) => {
                 tracing::error!(company = %company, reason, "Intuit refuses the refresh token; an admin must connect again");
