@@ -1,23 +1,23 @@
-//! `GET /status`, `POST /test-connection`, and the clean-up of connections that nobody confirmed.
+//! `GET /status`, `POST /test-connection`, `POST /refresh`, `DELETE /disconnect`, and the clean-up.
 
 use std::time::Duration;
 
+use connection::disconnect::REVOKE_WITHIN;
 use connection::{Manage, router};
 use platform::activity::Activity;
 use platform::bootstrap::{self, Platform};
 use platform::config::Intuit;
 use platform::{Result, telemetry};
 
-/// A refresh (tried twice at most) and a call, one after the other, fit into the function's 29 s.
+/// A refresh and a call, one after the other, fit into the function's 29 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let (manage, activity) = load().await.map_err(|error| bootstrap::refuse_to_start(&error))?;
-    let sweeper = manage.clone();
-    bootstrap::run_both(router(manage), activity, async move |_| sweeper.drop_unconfirmed().await)
-        .await
+    let cleaner = manage.clone();
+    bootstrap::run_both(router(manage), activity, async move |_| cleaner.clean_up().await).await
 }
 
 async fn load() -> Result<(Manage, Activity)> {
@@ -29,8 +29,8 @@ async fn load() -> Result<(Manage, Activity)> {
         settings: platform.settings(),
         quickbooks: platform.quickbooks(&intuit)?,
         pace: platform.interactive_pace(),
-        secrets: platform.secrets()?,
-        oauth: platform.oauth(&intuit),
+        refresher: platform.refresher(&intuit, platform.secrets()?)?,
+        disconnect: platform.disconnect(&intuit, REVOKE_WITHIN)?,
         audit: platform.audit(),
         clock: platform.clock,
     };

@@ -16,6 +16,7 @@ use platform::clock::Clock;
 use platform::companies::Companies;
 use platform::documents::{Documents, MAX_BYTES, Saved, Versioned};
 use platform::doorbell::Doorbell;
+use platform::erasure::Erasures;
 use platform::http::{BASE, CompanyOfQuery, JsonBody};
 use platform::keys::Task;
 use platform::problem::Problem;
@@ -34,6 +35,8 @@ pub struct MappingApi {
     pub work: Work,
     /// For the catch-up.
     pub doorbell: Doorbell,
+    /// Companies that were deleted: nothing is taken for them.
+    pub erasures: Erasures,
     /// Who changed what.
     pub audit: AuditLog,
     /// The clock.
@@ -88,6 +91,9 @@ async fn save(
 ) -> Result<Json<Accepted>, Problem> {
     let company = body.company()?;
     caller.may(Permission::Administer, &company)?;
+    if api.erasures.is_deleted(&company).await? {
+        return Err(Problem::company_deleted());
+    }
     let Some(wanted) = body.0.get("mapping") else {
         return Err(Problem::field(
             "mapping",

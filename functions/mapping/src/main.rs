@@ -20,6 +20,7 @@ async fn load() -> Result<(MappingApi, Activity)> {
         companies: platform.companies(),
         work: platform.work(),
         doorbell: platform.doorbell()?,
+        erasures: platform.erasures(),
         audit: platform.audit(),
         clock: platform.clock,
     };

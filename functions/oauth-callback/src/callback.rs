@@ -180,25 +180,45 @@ async fn authorize(
         refresh_after: None,
     }
     .waiting(now);
-    keep(callback, &connection).await?;
+    if !take_the_place(callback, &connection).await? {
+        return Ok(Err(Reason::LinkUnknown));
+    }
     callback.secrets.create(&connection.secret, &connection.company).await?;
     callback.secrets.put(&connection.secret, &connection.version_id, 0, &tokens).await?;
     connection.ready = true;
-    keep(callback, &connection).await?;
+    let ours = Some(connection.connection_id.as_str());
+    if !callback.connections.put_unconfirmed(&connection, ours).await? {
+        // A later attempt took this one's place; it is the same user's, or another admin's.
+        callback.secrets.destroy(&connection.secret).await?;
+        return Ok(Err(Reason::LinkUnknown));
+    }
     Ok(Ok(connection))
 }
 
-/// Stores the waiting connection, and gives back what another one that waited was granted.
-async fn keep(callback: &Callback, connection: &Connection) -> Result<(), Problem> {
-    if let Some(replaced) = callback.connections.put_unconfirmed(connection).await? {
-        if replaced.realm == connection.realm {
-            // Revoking the one might end the other.
-            callback.secrets.destroy(&replaced.secret).await?;
-        } else {
-            give_back(&replaced, &callback.connections, &callback.secrets, &callback.oauth).await?;
+/// Writes the row of a connection that will wait, in the place of one that waited. What that one was
+/// granted is given back first, so that no crash leaves a secret that no row names. Answers false when
+/// others connect the company at the same time, again and again.
+async fn take_the_place(callback: &Callback, connection: &Connection) -> Result<bool, Problem> {
+    for _ in 0..3 {
+        let before = callback.connections.unconfirmed(&connection.company).await?;
+        if let Some(before) = &before {
+            if !callback.connections.condemn(before).await? {
+                continue;
+            }
+            if before.realm == connection.realm {
+                // Revoking the one might end the other.
+                callback.secrets.destroy(&before.secret).await?;
+            } else {
+                give_back(before, &callback.connections, &callback.secrets, &callback.oauth)
+                    .await?;
+            }
+        }
+        let instead_of = before.as_ref().map(|before| before.connection_id.as_str());
+        if callback.connections.put_unconfirmed(connection, instead_of).await? {
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Reads the company and its preferences with a new access, each in the company's interactive share. The

@@ -9,7 +9,7 @@ use platform::audit::{Action, Entry};
 use platform::bus::{ConnectionChange, Event};
 use platform::caller::{Caller, Permission};
 use platform::companies::CompanyState;
-use platform::connections::{CONFIRM_WITHIN, Connection, ConnectionStatus};
+use platform::connections::{CLEAN_UP, CONFIRM_WITHIN, Connection, ConnectionStatus};
 use platform::documents::Saved;
 use platform::give_back::give_back;
 use platform::http::JsonBody;
@@ -74,9 +74,19 @@ pub async fn confirm(
             "A connection is confirmed within ten minutes. Connect again.",
         ));
     }
+    if !callback.erasures.open_again(&company, now).await? {
+        return Err(Problem::company_being_erased());
+    }
     let before = callback.connections.get(&company).await?;
     let mut live = waiting.clone().live(now);
-    live.replaces = before.as_ref().map(|before| before.secret.clone());
+    if let Some(before) = &before {
+        if let Some(older) = &before.replaces {
+            callback.secrets.destroy(older).await?;
+        }
+        live.replaces = Some(before.secret.clone());
+        live.clean_up_shard = Some(CLEAN_UP.to_owned());
+        live.clean_up_at = Some(now.as_millisecond());
+    }
     if callback.connections.confirm(&waiting, &live, now).await? {
         return go_live(&callback, &live, &caller, now).await;
     }
@@ -114,6 +124,7 @@ async fn go_live(
     if let Some(replaced) = &connection.replaces {
         // The same realm, so nothing is revoked: that might end this connection too.
         callback.secrets.destroy(replaced).await?;
+        callback.connections.cleaned(connection).await?;
     }
     let settings = callback.settings.current(company).await?;
     if settings.document.time_zone.is_none()
@@ -146,9 +157,13 @@ async fn go_live(
     if callback.companies.set_state(company, state, now).await? {
         callback.doorbell.ring(company, Lane::Normal).await?;
     }
-    let entry = Entry::success(company, Action::Connected, &caller.subject)
-        .record(connection.realm.to_string());
-    callback.audit.write(&[entry], now).await?;
+    let again = connection.replaces.is_some();
+    let action = if again { Action::Reconnected } else { Action::Connected };
+    let entry =
+        Entry::success(company, action, &caller.subject).record(connection.realm.to_string());
+    let what = format!("connected-{}", connection.connection_id);
+    let at = Timestamp::from_millisecond(connection.connected_at).unwrap_or(now);
+    callback.audit.write_once(&entry, &what, at).await?;
     callback
         .bus
         .publish(&[Event::connection(connection, ConnectionChange::Connected, now)])
@@ -160,9 +175,11 @@ async fn go_live(
     }))
 }
 
+/// Gives up a waiting connection. The row goes last: what a crash leaves, the clean-up finds.
 async fn discard(callback: &Callback, waiting: &Connection) -> Result<(), Problem> {
-    if callback.connections.remove_unconfirmed(waiting).await? {
+    if callback.connections.condemn(waiting).await? {
         give_back(waiting, &callback.connections, &callback.secrets, &callback.oauth).await?;
+        callback.connections.remove_unconfirmed(waiting).await?;
     }
     Ok(())
 }

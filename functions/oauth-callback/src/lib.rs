@@ -16,6 +16,7 @@ use platform::companies::Companies;
 use platform::connections::Connections;
 use platform::documents::Documents;
 use platform::doorbell::Doorbell;
+use platform::erasure::Erasures;
 use platform::http::BASE;
 use platform::oauth_states::OAuthStates;
 use platform::outcome_page::OutcomePages;
@@ -51,6 +52,8 @@ pub struct Callback {
     pub doorbell: Doorbell,
     /// To tell the host app.
     pub bus: Bus,
+    /// Companies that were deleted, and are connected again.
+    pub erasures: Erasures,
     /// Who connected what.
     pub audit: AuditLog,
     /// Where the browser goes on.

@@ -37,6 +37,7 @@ async fn load() -> Result<(Callback, Activity)> {
         work: platform.work(),
         doorbell: platform.doorbell()?,
         bus: platform.bus()?,
+        erasures: platform.erasures(),
         audit: platform.audit(),
         pages: OutcomePages::from_env()?,
         clock: platform.clock,

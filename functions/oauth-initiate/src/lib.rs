@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use platform::audit::{Action, AuditLog, Entry};
 use platform::caller::{Caller, Permission};
 use platform::clock::Clock;
+use platform::erasure::Erasures;
 use platform::http::{BASE, JsonBody, Origin, public_url, query_value};
 use platform::oauth_states::{Burned, COOKIE, OAuthStates, STATE_LIVES, TICKET_LIVES, random};
 use platform::outcome_page::{OutcomePages, Reason, redirect};
@@ -30,6 +31,8 @@ pub struct Connect {
     pub secrets: Secrets,
     /// For Intuit's address.
     pub oauth: OAuth,
+    /// Companies that are being erased.
+    pub erasures: Erasures,
     /// Who began to connect.
     pub audit: AuditLog,
     /// Where a browser goes whose link is no good.
@@ -60,6 +63,9 @@ async fn make_link(
 ) -> Result<Json<Link>, Problem> {
     let company = body.company()?;
     caller.may(Permission::Administer, &company)?;
+    if connect.erasures.is_under_way(&company).await? {
+        return Err(Problem::company_being_erased());
+    }
     let now = connect.clock.now().await;
     let ticket = random();
     connect.states.put_ticket(&ticket, &company, &caller.subject, now).await?;

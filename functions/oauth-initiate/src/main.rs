@@ -21,6 +21,7 @@ async fn load() -> Result<(Connect, Activity)> {
         states: platform.oauth_states(),
         secrets: platform.secrets()?,
         oauth: platform.oauth(&Intuit::from_env()?),
+        erasures: platform.erasures(),
         audit: platform.audit(),
         pages: OutcomePages::from_env()?,
         clock: platform.clock,

@@ -18,6 +18,7 @@ use platform::companies::{Companies, CompanyState};
 use platform::connections::{ConnectionStatus, Connections};
 use platform::documents::{Documents, Saved, Versioned};
 use platform::doorbell::Doorbell;
+use platform::erasure::Erasures;
 use platform::http::{BASE, CompanyOfQuery, JsonBody};
 use platform::keys::Task;
 use platform::problem::Problem;
@@ -38,6 +39,8 @@ pub struct SettingsApi {
     pub work: Work,
     /// For the catch-up.
     pub doorbell: Doorbell,
+    /// Companies that were deleted: nothing is taken for them.
+    pub erasures: Erasures,
     /// Who changed what.
     pub audit: AuditLog,
     /// The clock.
@@ -89,6 +92,9 @@ async fn save(
 ) -> Result<Json<Answer>, Problem> {
     let company = body.company()?;
     caller.may(Permission::Administer, &company)?;
+    if api.erasures.is_deleted(&company).await? {
+        return Err(Problem::company_deleted());
+    }
     let before = api.settings.current(&company).await?;
     if body.0.get("version").and_then(Value::as_u64).is_some_and(|seen| seen != before.version) {
         return Err(changed_meanwhile());

@@ -21,6 +21,7 @@ async fn load() -> Result<(SettingsApi, Activity)> {
         companies: platform.companies(),
         work: platform.work(),
         doorbell: platform.doorbell()?,
+        erasures: platform.erasures(),
         audit: platform.audit(),
         clock: platform.clock,
     };

@@ -30,6 +30,8 @@ pub enum Outcome {
     Older(FieldError),
     /// Not stored, and it never will be as it is.
     Refused(FieldError),
+    /// Not stored, and nothing of it is kept: the host app has deleted its company.
+    OfDeletedCompany(FieldError),
 }
 
 impl Intake {
@@ -42,8 +44,15 @@ impl Intake {
         now: Timestamp,
     ) -> platform::Result<Vec<Outcome>> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; cards.len()];
+        let deleted = self.erasures.deleted(cards.iter().map(|card| &card.company_id)).await?;
+        for (card, outcome) in cards.iter().zip(&mut outcomes) {
+            if deleted.contains(&card.company_id) {
+                *outcome = Some(Outcome::OfDeletedCompany(of_deleted_company()));
+            }
+        }
         // Versions of one timecard in one call are stored in their order, one round each.
-        let mut open: Vec<usize> = (0..cards.len()).collect();
+        let mut open: Vec<usize> =
+            (0..cards.len()).filter(|&index| outcomes[index].is_none()).collect();
         while !open.is_empty() {
             let mut seen: BTreeSet<(&CompanyId, &TimecardId)> = BTreeSet::new();
             let (round, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|&index| {
@@ -74,7 +83,7 @@ impl Intake {
                         },
                     );
                 }
-                Outcome::Duplicate(_) | Outcome::Older(_) => {}
+                Outcome::Duplicate(_) | Outcome::Older(_) | Outcome::OfDeletedCompany(_) => {}
                 Outcome::Refused(error) => refused.push(
                     Entry::failure(&card.company_id, Action::RefuseTimecard, actor, &error.message)
                         .record(card.timecard_id.to_string()),
@@ -92,6 +101,16 @@ impl Intake {
         self.audit.write(&refused, now).await?;
         Ok(outcomes)
     }
+}
+
+/// Why nothing is taken for a company that was deleted.
+pub fn of_deleted_company() -> FieldError {
+    FieldError::new(
+        "companyId",
+        "company-deleted",
+        "This company was deleted, and all of its data was erased.",
+        "Connect the company to QuickBooks again, then send the timecard again.",
+    )
 }
 
 fn outcome(card: &Timecard, accepted: &Accepted) -> Outcome {

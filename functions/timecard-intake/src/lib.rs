@@ -14,6 +14,7 @@ use platform::bus::Bus;
 use platform::clock::Clock;
 use platform::companies::Companies;
 use platform::doorbell::Doorbell;
+use platform::erasure::Erasures;
 use platform::records::Records;
 use platform::work::Work;
 
@@ -30,6 +31,8 @@ pub struct Intake {
     pub doorbell: Doorbell,
     /// To tell the host app of bad events.
     pub bus: Bus,
+    /// Companies that were deleted: nothing is taken for them.
+    pub erasures: Erasures,
     /// Refused bodies.
     pub audit: AuditLog,
     /// A timecard from the bus is a use of the company's connection.

@@ -24,6 +24,7 @@ async fn load() -> Result<Intake> {
         companies: platform.companies(),
         doorbell: platform.doorbell()?,
         bus: platform.bus()?,
+        erasures: platform.erasures(),
         audit: platform.audit(),
         activity: platform.activity()?,
         clock: platform.clock,

@@ -72,6 +72,7 @@ async fn one(intake: &Intake, caller: &Caller, row: &Value) -> Result<Response, 
     let now = intake.clock.now().await;
     let outcomes = intake.accept(&[card], Lane::Normal, &caller.subject, now).await?;
     let conflict = match outcomes.first() {
+        Some(Outcome::OfDeletedCompany(_)) => return Err(Problem::company_deleted()),
         Some(Outcome::Older(error)) => Some(("version-too-low", error)),
         Some(Outcome::Refused(error)) => Some(("version-has-other-body", error)),
         _ => None,
@@ -183,7 +184,9 @@ fn answer(row: &Value, outcome: Option<Outcome>) -> Row {
     let (accepted, duplicate, status, errors) = match outcome {
         Some(Outcome::Stored) => (true, false, Some(SyncStatus::Pending), Vec::new()),
         Some(Outcome::Duplicate(status)) => (true, true, Some(status), Vec::new()),
-        Some(Outcome::Older(error) | Outcome::Refused(error)) => (false, false, None, vec![error]),
+        Some(
+            Outcome::Older(error) | Outcome::Refused(error) | Outcome::OfDeletedCompany(error),
+        ) => (false, false, None, vec![error]),
         None => (false, false, None, Vec::new()),
     };
     Row {

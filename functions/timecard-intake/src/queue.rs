@@ -42,7 +42,9 @@ pub async fn handle(intake: &Intake, event: Value) -> Result<Value, lambda_runti
     match intake.accept(&cards, Lane::Normal, "bus", now).await {
         Ok(outcomes) => bad.extend(good.iter().zip(outcomes).filter_map(
             |((message, _), outcome)| match outcome {
-                Outcome::Refused(error) => Some(Bad { message: *message, errors: vec![error] }),
+                Outcome::Refused(error) | Outcome::OfDeletedCompany(error) => {
+                    Some(Bad { message: *message, errors: vec![error] })
+                }
                 Outcome::Stored | Outcome::Duplicate(_) | Outcome::Older(_) => None,
             },
         )),
@@ -77,32 +79,22 @@ fn read(body: &str) -> Result<Timecard, Vec<FieldError>> {
     Timecard::from_json(detail)
 }
 
-/// Keeps bad events as dead letters, says so in the audit trail, and tells the host app.
+/// Keeps bad events as dead letters, says so in the audit trail, and tells the host app. Of a company that
+/// was deleted nothing is kept; the host app is told all the same.
 async fn bury(intake: &Intake, batch: &Batch, bad: &[Bad], now: Timestamp) -> platform::Result<()> {
     if bad.is_empty() {
         return Ok(());
     }
+    let named: Vec<CompanyId> =
+        bad.iter().filter_map(|bad| company_of(&detail_of(&batch.records[bad.message]))).collect();
+    let deleted = intake.erasures.deleted(&named).await?;
     let mut letters = Vec::with_capacity(bad.len());
     let mut events = Vec::with_capacity(bad.len());
     let mut entries = Vec::new();
     for Bad { message, errors } in bad {
         let record = &batch.records[*message];
-        let detail = serde_json::from_str::<Value>(&record.body)
-            .ok()
-            .and_then(|event| event.get("detail").cloned())
-            .unwrap_or(Value::Null);
-        let company: Option<CompanyId> =
-            detail.get("companyId").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        letters.push(DeadLetter {
-            company: company.as_ref().map_or(keys::NO_COMPANY.to_owned(), ToString::to_string),
-            item: format!("{}event#{}", keys::DEAD, record.message_id),
-            reason: DeadReason::Event,
-            errors: serde_json::to_string(errors)
-                .map_err(|error| platform::Error::unreadable("a bad event's errors", error))?,
-            failed_at: now.as_millisecond(),
-            attempts: 1,
-            event: Some(record.body.chars().take(KEPT_WHOLE / 4).collect()),
-        });
+        let detail = detail_of(record);
+        let company = company_of(&detail);
         events.push(Event::Timecard {
             company_id: company.as_ref().map(ToString::to_string),
             timecard_id: detail.get("timecardId").and_then(Value::as_str).map(short),
@@ -114,6 +106,20 @@ async fn bury(intake: &Intake, batch: &Batch, bad: &[Bad], now: Timestamp) -> pl
             errors: errors.clone(),
             at: now,
         });
+        if company.as_ref().is_some_and(|company| deleted.contains(company)) {
+            tracing::warn!("an event of a deleted company was dropped");
+            continue;
+        }
+        letters.push(DeadLetter {
+            company: company.as_ref().map_or(keys::NO_COMPANY.to_owned(), ToString::to_string),
+            item: format!("{}event#{}", keys::DEAD, record.message_id),
+            reason: DeadReason::Event,
+            errors: serde_json::to_string(errors)
+                .map_err(|error| platform::Error::unreadable("a bad event's errors", error))?,
+            failed_at: now.as_millisecond(),
+            attempts: 1,
+            event: Some(record.body.chars().take(KEPT_WHOLE / 4).collect()),
+        });
         if let Some(company) = &company {
             let words: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
             entries.push(Entry::failure(company, Action::RefuseTimecard, "bus", words.join(" ")));
@@ -122,6 +128,17 @@ async fn bury(intake: &Intake, batch: &Batch, bad: &[Bad], now: Timestamp) -> pl
     intake.work.bury(&letters).await?;
     intake.audit.write(&entries, now).await?;
     intake.bus.publish(&events).await
+}
+
+fn detail_of(record: &Message) -> Value {
+    serde_json::from_str::<Value>(&record.body)
+        .ok()
+        .and_then(|event| event.get("detail").cloned())
+        .unwrap_or(Value::Null)
+}
+
+fn company_of(detail: &Value) -> Option<CompanyId> {
+    detail.get("companyId").and_then(Value::as_str).and_then(|id| id.parse().ok())
 }
 
 /// An id as it came, cut to a length that any consumer can take.

@@ -1,6 +1,7 @@
 //! The audit trail: who did what, and what came of it.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::WriteRequest;
 use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use crate::dynamo;
 use crate::error::Result;
+use crate::keys;
 
 /// Rows about records and settings are kept this long (H2).
 pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -38,12 +40,18 @@ pub enum Action {
     Connected,
     /// A connection was refused or not confirmed.
     ConnectRefused,
-    /// The tokens were refreshed.
+    /// A connection went live where there had been one that was ended, or that needed its admin.
+    Reconnected,
+    /// A connection was ended by an admin, or because its company was deleted.
+    Disconnected,
+    /// The tokens were refreshed. Kept 90 days: there is one for each refresh.
     TokenRefreshed,
     /// They could not be refreshed for now.
     TokenRefreshFailed,
     /// Intuit ended the connection: an admin must connect again.
     ReconnectRequired,
+    /// Somebody asked for new tokens by hand.
+    RefreshByHand,
     /// The connection was tested by hand.
     TestConnection,
     /// A job was asked for.
@@ -59,6 +67,8 @@ impl Action {
                 | Self::ConnectAuthorized
                 | Self::Connected
                 | Self::ConnectRefused
+                | Self::Reconnected
+                | Self::Disconnected
                 | Self::ReconnectRequired
         )
     }
@@ -156,15 +166,26 @@ impl AuditLog {
         let requests = entries
             .iter()
             .map(|entry| {
-                dynamo::put_request(dynamo::to_item(&Stored {
-                    item: format!("{:013}#{}", now.as_millisecond(), Uuid::new_v4().simple()),
-                    at: now.as_millisecond(),
-                    expires_at: (!entry.action.is_connection_history())
-                        .then(|| (now + KEPT).as_second()),
-                    entry,
-                })?)
+                let item = keys::audit_once(now, &Uuid::new_v4().simple().to_string());
+                stored(item, entry, now)
             })
             .collect::<Result<Vec<_>>>()?;
         dynamo::batch_write(&self.client, "write the audit trail", &self.table, requests).await
     }
+
+    /// Writes a row of a step that may be repeated: `what` happened at `at`, and stands there once.
+    pub async fn write_once(&self, entry: &Entry, what: &str, at: Timestamp) -> Result<()> {
+        let row = stored(keys::audit_once(at, what), entry, at)?;
+        dynamo::batch_write(&self.client, "write the audit trail", &self.table, vec![row]).await
+    }
+}
+
+fn stored(item: String, entry: &Entry, at: Timestamp) -> Result<WriteRequest> {
+    let expires_at = (!entry.action.is_connection_history()).then(|| (at + KEPT).as_second());
+    dynamo::put_request(dynamo::to_item(&Stored {
+        item,
+        at: at.as_millisecond(),
+        expires_at,
+        entry,
+    })?)
 }

@@ -22,8 +22,11 @@ use crate::clock::Clock;
 use crate::companies::Companies;
 use crate::config::{self, Intuit, Tables};
 use crate::connections::Connections;
+use crate::disconnect::Disconnect;
 use crate::documents::Documents;
 use crate::doorbell::Doorbell;
+use crate::erasure::{Eraser, Erasures};
+use crate::erasure_requests::ErasureRequests;
 use crate::error::Result;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
@@ -119,6 +122,21 @@ impl Platform {
         AuditLog::new(self.dynamo.clone(), &self.tables.audit_log)
     }
 
+    /// The lines of deleted companies.
+    pub fn erasures(&self) -> Erasures {
+        Erasures::new(self.dynamo.clone(), &self.tables.audit_log)
+    }
+
+    /// What erases a deleted company's rows.
+    pub fn eraser(&self) -> Eraser {
+        Eraser::new(self.dynamo.clone(), self.tables.clone())
+    }
+
+    /// Requests to erase a company.
+    pub fn erasure_requests(&self) -> Result<ErasureRequests> {
+        ErasureRequests::from_env(aws_sdk_sqs::Client::new(&self.sdk))
+    }
+
     /// Connections.
     pub fn connections(&self) -> Connections {
         Connections::new(self.dynamo.clone(), &self.tables.connections)
@@ -168,6 +186,19 @@ impl Platform {
     pub fn oauth(&self, intuit: &Intuit) -> OAuth {
         OAuth::new(quickbooks::http_client(), intuit.endpoints.clone())
             .with_timeout(self.call_timeout)
+    }
+
+    /// Ending a company's connection. Intuit has `revoke_within` to take the access back.
+    pub fn disconnect(&self, intuit: &Intuit, revoke_within: Duration) -> Result<Disconnect> {
+        Ok(Disconnect {
+            connections: self.connections(),
+            companies: self.companies(),
+            secrets: self.secrets()?,
+            oauth: self.oauth(intuit).with_timeout(revoke_within),
+            bus: self.bus()?,
+            audit: self.audit(),
+            clock: self.clock.clone(),
+        })
     }
 
     /// The plain QuickBooks client, for one that has a token in hand.

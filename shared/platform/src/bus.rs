@@ -50,6 +50,14 @@ pub enum Event {
         /// When this was found.
         at: Timestamp,
     },
+    /// `company.erased`: nothing of a deleted company is left here but one line that says so.
+    #[serde(rename_all = "camelCase")]
+    Company {
+        /// Whose data it was.
+        company_id: CompanyId,
+        /// When the last of it was gone.
+        at: Timestamp,
+    },
     /// `connection.*`: see [`ConnectionChange`].
     #[serde(rename_all = "camelCase")]
     Connection {
@@ -114,6 +122,7 @@ impl Event {
             Self::Timecard { status: SyncStatus::Synced, .. } => "timecard.synced",
             Self::Timecard { .. } => "timecard.failed",
             Self::AppCredentialsRefused { .. } => "app.credentials_refused",
+            Self::Company { .. } => "company.erased",
             Self::Connection { change, .. } => match change {
                 ConnectionChange::Connected => "connection.connected",
                 ConnectionChange::ReconnectRequired => "connection.reconnect_required",

@@ -5,7 +5,7 @@
 //! row holds the VersionId of the current ones ([`crate::tokens`]).
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use domain::ids::{CompanyId, RealmId};
 use jiff::{SignedDuration, Timestamp};
 use quickbooks::Environment;
@@ -128,7 +128,8 @@ pub struct Connection {
     /// When a proof was last asked for because Intuit's side said that it was disconnected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_asked_at: Option<i64>,
-    /// The secret of the connection that this one took the place of, until it is destroyed.
+    /// The secret of the connection that this one took the place of. It is destroyed unless
+    /// `clean_up_shard` says that this is still owed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     /// Who holds the refresh lease.
@@ -241,21 +242,37 @@ impl Connections {
             .transpose()
     }
 
-    /// Stores a connection that waits for confirmation. Another one that waited already is answered, so
-    /// that the caller can give its tokens back.
-    pub async fn put_unconfirmed(&self, connection: &Connection) -> Result<Option<Connection>> {
-        let answer = self
+    /// Stores a connection that waits for confirmation, in the place of the one with the id `instead_of`,
+    /// or where none waits. Answers false when another one waits by now.
+    pub async fn put_unconfirmed(
+        &self,
+        connection: &Connection,
+        instead_of: Option<&str>,
+    ) -> Result<bool> {
+        use aws_sdk_dynamodb::operation::put_item::PutItemError;
+        let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(dynamo::to_item(connection)?))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await
-            .map_err(Error::aws("store the connection"))?;
-        let before: Option<Connection> =
-            answer.attributes.map(|item| dynamo::from_item("a connection", item)).transpose()?;
-        Ok(before.filter(|before| before.connection_id != connection.connection_id))
+            .set_item(Some(dynamo::to_item(connection)?));
+        let put = match instead_of {
+            Some(before) => put
+                .condition_expression("connectionId = :before")
+                .expression_attribute_values(":before", s(before)),
+            None => put.condition_expression("attribute_not_exists(id)"),
+        };
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(PutItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Error::aws("store the connection")(error)),
+        }
     }
 
     /// Makes a waiting connection the company's live one, in one transaction with the realm's guard.
@@ -330,32 +347,6 @@ impl Connections {
             }
             Err(error) => Err(Error::aws("remove the unconfirmed connection")(error)),
         }
-    }
-
-    /// Connections whose time for confirming is over, at most 25.
-    pub async fn overdue(&self, now: Timestamp) -> Result<Vec<CompanyId>> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(CLEAN_UP_INDEX)
-            .key_condition_expression("cleanUpShard = :shard AND cleanUpAt <= :now")
-            .expression_attribute_values(":shard", s(CLEAN_UP))
-            .expression_attribute_values(":now", ms(now))
-            .limit(25)
-            .send()
-            .await
-            .map_err(Error::aws("read the unconfirmed connections"))?;
-        answer
-            .items
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|item| item.get("id").and_then(|id| id.as_s().ok()))
-            .filter_map(|id| id.split_once('#').map(|(_, company)| company))
-            .map(|company| {
-                company.parse().map_err(|error| Error::unreadable("a company id", error))
-            })
-            .collect()
     }
 
     /// Notes on a live connection that it is in use; at most once an hour, or when it counts as unused.

@@ -108,6 +108,44 @@ impl<S: Sync> FromRequestParts<S> for CompanyOfQuery {
     }
 }
 
+/// The `companyId` of a request that has it in its query or in its JSON body; in both, they must agree.
+#[derive(Debug)]
+pub struct CompanyOfQueryOrJsonBody(pub CompanyId);
+
+impl<S: Send + Sync> FromRequest<S> for CompanyOfQueryOrJsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let in_query = query_value(&parts, "companyId").is_some();
+        let declared = parts.headers.contains_key(header::CONTENT_TYPE);
+        if in_query {
+            let CompanyOfQuery(company) =
+                CompanyOfQuery::from_request_parts(&mut parts, state).await?;
+            let bytes = body::to_bytes(body, MAX_BODY).await.unwrap_or_default();
+            if bytes.is_empty() || !declared {
+                return Ok(Self(company));
+            }
+            let request = Request::from_parts(parts, bytes.into());
+            let body = JsonBody::from_request(request, state).await?;
+            if body.0.get("companyId").is_some() && body.company()? != company {
+                return Err(Problem::field(
+                    "companyId",
+                    "contradictory",
+                    "The query and the body name different companies.",
+                    "Name the company once.",
+                ));
+            }
+            return Ok(Self(company));
+        }
+        let request = Request::from_parts(parts, body);
+        if !declared {
+            return Err(company_id(None).err().unwrap_or_else(Problem::company_not_found));
+        }
+        JsonBody::from_request(request, state).await?.company().map(Self)
+    }
+}
+
 /// The origin under which browsers reach this API: `PUBLIC_URL`, else the address that the gateway says
 /// it was called at. The gateway checks that name; a `Host` header of the caller's making never counts.
 pub fn public_url(parts: &Parts) -> Result<String, Problem> {

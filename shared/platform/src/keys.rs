@@ -4,6 +4,7 @@
 
 use domain::ids::{CompanyId, JobId, RealmId, TimecardId};
 use domain::work::Lane;
+use jiff::Timestamp;
 use quickbooks::{Entity, Environment};
 use sha2::{Digest, Sha256};
 
@@ -43,6 +44,25 @@ pub fn connection(company: &CompanyId) -> String {
 /// `Connections`: a connection that waits for the asking user's confirmation.
 pub fn unconfirmed(company: &CompanyId) -> String {
     format!("unconfirmed#{company}")
+}
+
+/// A row of `Connections`, as its key tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionRow {
+    /// A company's connection, live or ended.
+    OfCompany(CompanyId),
+    /// One that waits for confirmation.
+    Unconfirmed(CompanyId),
+}
+
+/// `Connections`: reads the key of a connection back.
+pub fn parse_connection(id: &str) -> Option<ConnectionRow> {
+    let (kind, company) = id.split_once('#')?;
+    match kind {
+        "company" => company.parse().ok().map(ConnectionRow::OfCompany),
+        "unconfirmed" => company.parse().ok().map(ConnectionRow::Unconfirmed),
+        _ => None,
+    }
 }
 
 /// `Connections`: the guard that gives a realm to one company.
@@ -159,6 +179,14 @@ pub fn version(version: u64) -> String {
     format!("version#{version:010}")
 }
 
+/// `AuditLog`: the one line that stays of a company that was deleted. It sorts before every time.
+pub const ERASED: &str = "0000000000000#company-erased";
+
+/// `AuditLog`: a row that is written under the same key however often its cause is repeated.
+pub fn audit_once(at: Timestamp, what: &str) -> String {
+    format!("{:013}#{what}", at.as_millisecond())
+}
+
 /// `Counters`: the interactive share of Intuit's limits.
 pub const INTERACTIVE: &str = "interactive";
 
@@ -178,6 +206,17 @@ mod tests {
                 assert_eq!(parse_work_item(&work_item(lane, &task)), Some((lane, task.clone())));
             }
         }
+    }
+
+    #[test]
+    fn a_connections_key_reads_back_as_whose_it_is() {
+        let company: CompanyId = "company-a".parse().unwrap();
+        let row = ConnectionRow::OfCompany(company.clone());
+        assert_eq!(parse_connection(&connection(&company)), Some(row));
+        let row = ConnectionRow::Unconfirmed(company.clone());
+        assert_eq!(parse_connection(&unconfirmed(&company)), Some(row));
+        let guard = realm_guard(Environment::Sandbox, &"12".parse().unwrap());
+        assert_eq!(parse_connection(&guard), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
 //! | [`activity`] | a use of a connection keeps it alive |
 //! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
+//! | [`endings`], [`disconnect`], [`erasure`], [`erasure_requests`] | how a connection ends, and all data of a deleted company |
 //! | [`bus`] | events to the host app |
 //!
 //! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
@@ -25,9 +26,13 @@ pub mod clock;
 pub mod companies;
 pub mod config;
 pub mod connections;
+pub mod disconnect;
 pub mod documents;
 pub mod doorbell;
 pub mod dynamo;
+pub mod endings;
+pub mod erasure;
+pub mod erasure_requests;
 pub mod error;
 pub mod give_back;
 pub mod http;

@@ -127,6 +127,27 @@ impl Problem {
         )
     }
 
+    /// The host app has deleted the company, and nothing is taken for it any more.
+    pub fn company_deleted() -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "company-deleted",
+            "The company was deleted",
+            "Your app deleted this company, and all of its data was erased here. Connect it to QuickBooks again to begin anew.",
+        )
+    }
+
+    /// The host app has deleted the company a moment ago, and its data is being erased.
+    pub fn company_being_erased() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "company-being-erased",
+            "The company's data is being erased",
+            "Your app deleted this company a moment ago. Connect it in ten minutes, when all of its old data is gone.",
+        )
+        .retry_after(600)
+    }
+
     /// Fields of the request are missing or wrong.
     pub fn invalid(errors: impl IntoIterator<Item = impl Into<RowError>>) -> Self {
         Self::new(

@@ -9,7 +9,9 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -166,8 +168,44 @@ impl Companies {
         Ok(state != CompanyState::Paused && !row.held(now))
     }
 
+    /// Pausing as a part of another module's transaction, so that it happens together with what makes it
+    /// needful, and never after the company was set going again.
+    pub(crate) fn pausing(&self, company: &CompanyId) -> Result<TransactWriteItem> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("company", s(company.as_ref()))
+            .update_expression("SET #state = :paused REMOVE nextDue, dueShard")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":paused", s(CompanyState::Paused.as_str()))
+            .build()
+            .map_err(Error::aws("pause the company"))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Whether a worker holds the company's lease.
+    pub async fn is_held(&self, company: &CompanyId, now: Timestamp) -> Result<bool> {
+        Ok(self.row(company).await?.is_some_and(|row| row.held(now)))
+    }
+
+    /// Forgets a company. A worker that holds its lease loses it: whatever it writes under the lease
+    /// from now on changes nothing.
+    pub async fn forget(&self, company: &CompanyId) -> Result<()> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key("company", s(company.as_ref()))
+            .send()
+            .await
+            .map_err(Error::aws("forget the company"))?;
+        Ok(())
+    }
+
     /// Whether the company's work runs, and `Paused` for one that was never seen.
     pub async fn state(&self, company: &CompanyId) -> Result<CompanyState> {
+        Ok(self.row(company).await?.map_or(CompanyState::Paused, |row| row.state))
+    }
+
+    async fn row(&self, company: &CompanyId) -> Result<Option<Row>> {
         let answer = self
             .client
             .get_item()
@@ -177,7 +215,7 @@ impl Companies {
             .send()
             .await
             .map_err(Error::aws("read the company"))?;
-        answer.item.map_or(Ok(CompanyState::Paused), |item| Row::read(item).map(|row| row.state))
+        answer.item.map(Row::read).transpose()
     }
 
     /// Companies of one shard with something due by `now`, earliest first, at most `limit`.
