@@ -14,10 +14,12 @@
 //! | `document` | `openapi.yaml` as operations, and its schemas as validators |
 //! | `template` | `template.yaml` as functions, routes and schedules |
 //! | `handlers`, `rust` | what the handlers' source says: routes, permissions, problem codes |
-//! | `routes`, `problems`, `schemas`, `samples`, `pages` | the tests |
+//! | `routes`, `problems`, `schemas`, `samples`, `pages`, `erasure` | the tests |
 
 #[cfg(test)]
 mod document;
+#[cfg(test)]
+mod erasure;
 #[cfg(test)]
 mod files;
 #[cfg(test)]

@@ -81,6 +81,9 @@ fn the_runbook_looks_for_resources_and_log_lines_that_exist() {
         "slice ended",
         "the sweep could not ring",
         "read the due index",
+        "could not clean up a connection",
+        "an erasure failed; it is tried again",
+        "a company.deleted cannot be read",
         "could not refresh the tokens",
         "Intuit refuses the refresh token",
     ] {

@@ -108,6 +108,11 @@ fn messages_hold_what_their_queue_carries() {
                     assert_eq!(event["detail-type"], "timecard.approved", "{file}");
                     assert_eq!(complaints(&approved, &event["detail"]), NONE, "{file}");
                     assert!(Timecard::from_json(&event["detail"]).is_ok(), "{file}");
+                } else if trigger(&event) == "CompanyDeletions" {
+                    let deleted = files::json("events/schemas/company.deleted.json");
+                    let event: Value = serde_json::from_str(body).unwrap();
+                    assert_eq!(event["detail-type"], "company.deleted", "{file}");
+                    assert_eq!(complaints(&deleted, &event["detail"]), NONE, "{file}");
                 } else {
                     assert!(serde_json::from_str::<Ring>(body).is_ok(), "{file}");
                 }

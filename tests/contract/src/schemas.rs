@@ -176,6 +176,13 @@ fn what_the_product_publishes_is_as_the_event_schemas_say() {
         ("timecard.failed", result(SyncStatus::Failed, error())),
         ("timecard.failed", result(SyncStatus::Dead, error())),
         ("timecard.failed", unreadable),
+        (
+            "company.erased",
+            Event::Company {
+                company_id: "acme-roofing".parse().unwrap(),
+                at: Timestamp::UNIX_EPOCH,
+            },
+        ),
     ] {
         let schema = files::json(&format!("events/schemas/{schema}.json"));
         let event = serde_json::to_value(&event).unwrap();

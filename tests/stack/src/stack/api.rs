@@ -132,6 +132,11 @@ impl Stack {
         self.call(caller, Method::POST, path, Some(body)).await
     }
 
+    /// `DELETE` below the base path.
+    pub async fn delete(&self, caller: &Caller, path: &str) -> Answer {
+        self.call(caller, Method::DELETE, path, None).await
+    }
+
     /// `PUT` of JSON below the base path.
     pub async fn put(&self, caller: &Caller, path: &str, body: &Value) -> Answer {
         let body = ("application/json", body.to_string().into_bytes());

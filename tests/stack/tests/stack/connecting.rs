@@ -1,7 +1,11 @@
 //! Connecting a company, as browsers do it and as others try to.
 
 mod access;
+mod disconnect;
+mod erasure;
 mod flow;
+mod interrupted;
+mod refresh_by_hand;
 mod refusals;
 mod secrecy;
 mod time;

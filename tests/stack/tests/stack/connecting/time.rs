@@ -57,7 +57,7 @@ async fn a_connection_that_nobody_confirms_is_revoked_and_forgotten_after_ten_mi
     stack.sandbox().fault(&fault).await;
 
     stack.sandbox().advance(540).await;
-    let swept = stack.invoke("connection", &json!({ "schedule": "drop-unconfirmed" })).await;
+    let swept = stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
     assert_eq!(swept["failed"], 0, "{swept}");
     assert_eq!(secrets(&stack, &forgotten.id).await.len(), 1, "its time is not over");
 
@@ -74,7 +74,7 @@ async fn a_connection_that_nobody_confirms_is_revoked_and_forgotten_after_ten_mi
         assert_eq!(status["waitingForConfirmation"], Value::Null);
     }
 
-    let swept = stack.invoke("connection", &json!({ "schedule": "drop-unconfirmed" })).await;
+    let swept = stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
     assert_eq!(swept["failed"], 0, "{swept}");
     assert!(secrets(&stack, &forgotten.id).await.is_empty());
     assert_eq!(live_grants(&stack, &forgotten.realm).await, 0);
@@ -112,7 +112,7 @@ async fn giving_back_never_ends_the_live_connection_of_another_company() {
     let refused = confirm(&stack, &confirming.admin, &confirming.id).await;
     let after_refusal = live_grants(&stack, &live.realm).await;
     stack.sandbox().advance(601).await;
-    stack.invoke("connection", &json!({ "schedule": "drop-unconfirmed" })).await;
+    stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
     let after_sweep = live_grants(&stack, &live.realm).await;
     stack.sandbox().post("/oauth", &policy).await;
     outside::problem(&refused, 409, "realm-taken");

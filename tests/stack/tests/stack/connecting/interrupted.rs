@@ -1,0 +1,81 @@
+//! Connecting, killed at any of its calls: the user tries again and is connected, and the secrets that
+//! exist are those that rows name.
+
+use serde_json::json;
+use stack_tests::stack::Stack;
+use stack_tests::stack::company::Company;
+use stack_tests::stack::control::at;
+
+use super::access::tested;
+use crate::outside::{self, Visitor, callback, confirm, secrets, status};
+
+/// Goes the whole way once, and looks at no answer.
+async fn try_to_connect(stack: &Stack, company: &Company) {
+    let mut visitor = Visitor::default();
+    let callback = callback(stack, company, &mut visitor).await;
+    visitor.open(stack, &callback).await;
+    confirm(stack, &company.admin, &company.id).await;
+}
+
+/// The company's secrets are those that its rows name, once all is cleaned up.
+async fn nothing_is_orphaned(stack: &Stack, company: &Company, when: &str) {
+    stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
+    let row = outside::connection(stack, company, true).await;
+    let named: Vec<String> = row["secret"].as_str().map(str::to_owned).into_iter().collect();
+    assert_eq!(secrets(stack, &company.id).await, named, "{when}");
+    let waiting = outside::connection(stack, company, false).await;
+    assert!(waiting.is_null(), "{when}: {waiting}");
+}
+
+#[tokio::test]
+async fn connecting_can_be_repeated_wherever_it_died() {
+    let (stack, _alone) = Stack::alone().await;
+    let mut died = 0;
+    for nth in 1..80 {
+        let company = stack.company("empty").await;
+        // Every other company was connected before: then there is a secret to replace.
+        if nth % 2 == 0 {
+            stack.connect(&company).await;
+        }
+        let mut order = at("oauth-callback", if nth % 4 < 2 { "after" } else { "before" });
+        order["nth"] = nth.into();
+        order["calls"] = 1.into();
+        stack.control().crash(&order).await;
+        try_to_connect(&stack, &company).await;
+        let applied = stack.control().applied().await;
+        stack.control().clear_rules().await;
+        died += applied;
+        let when = format!("call {nth}");
+        if confirm(&stack, &company.admin, &company.id).await.status != 200 {
+            // The callback had not got so far: begin again.
+            try_to_connect(&stack, &company).await;
+        }
+        assert_eq!(status(&stack, &company).await["connected"], true, "{when}");
+        assert_eq!(tested(&stack, &company).await["connected"], true, "{when}");
+        nothing_is_orphaned(&stack, &company, &when).await;
+        if applied == 0 {
+            break;
+        }
+    }
+    assert!(died >= 20, "only {died} calls were met");
+}
+
+#[tokio::test]
+async fn an_attempt_that_died_and_that_nobody_repeats_is_cleaned_up() {
+    let (stack, _alone) = Stack::alone().await;
+    for action in ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"] {
+        let company = stack.company("empty").await;
+        let mut order = at("oauth-callback", "after");
+        order["action"] = action.into();
+        stack.control().crash(&order).await;
+        let mut visitor = Visitor::default();
+        let callback = callback(&stack, &company, &mut visitor).await;
+        visitor.open(&stack, &callback).await;
+        stack.control().clear_rules().await;
+        assert_eq!(secrets(&stack, &company.id).await.len(), 1, "{action}");
+        stack.sandbox().advance(601).await;
+        let swept = stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
+        assert_eq!(swept["failed"], 0, "{swept}");
+        nothing_is_orphaned(&stack, &company, action).await;
+    }
+}
