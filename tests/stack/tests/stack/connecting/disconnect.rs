@@ -294,7 +294,6 @@ async fn what_a_crash_leaves_the_clean_up_does() {
     for nth in 1..40 {
         let company = stack.company("empty").await;
         stack.connect(&company).await;
-        outside::first_import(&stack, &company).await;
         let mut order = at("connection", "after");
         order["nth"] = nth.into();
         order["calls"] = 1.into();
