@@ -8,8 +8,10 @@
 //! * [`settings`], [`mapping`]: what a company's admin decides.
 //! * [`time_activity`], [`decide`](mod@decide): what a timecard becomes in QuickBooks, or why it does not.
 //! * [`answer`]: whether QuickBooks stored what was sent.
+//! * [`alert`]: the e-mails: thresholds, readers, words.
 //! * [`retry`], [`settle`], [`work`]: when a send is tried again, and how it never happens twice.
 
+pub mod alert;
 mod amount;
 pub mod answer;
 pub mod decide;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     FieldError,
+    alert::AlertSwitches,
     fields::{Fields, shortened},
     timecard::unknown_zone,
 };
@@ -23,8 +24,15 @@ const MAX_RECIPIENTS: usize = 20;
 const MAX_ADDRESS: usize = 254;
 
 /// The settings that a change may name.
-const KNOWN: [&str; 6] =
-    ["liveSync", "catchUpMinutes", "timeZone", "syncFrom", "recipients", "automaticRefresh"];
+const KNOWN: [&str; 7] = [
+    "liveSync",
+    "catchUpMinutes",
+    "timeZone",
+    "syncFrom",
+    "recipients",
+    "alerts",
+    "automaticRefresh",
+];
 
 /// What an answer of ours carries besides; sent back, it changes nothing.
 const IGNORED: [&str; 4] = ["companyId", "version", "updatedBy", "updatedAt"];
@@ -45,6 +53,8 @@ pub struct Settings {
     pub sync_from: Option<Date>,
     /// Who gets the alerts, by e-mail.
     pub recipients: Vec<String>,
+    /// Which alerts they get.
+    pub alerts: AlertSwitches,
     /// Whether the five-minute sweep keeps the access token fresh.
     pub automatic_refresh: bool,
 }
@@ -57,6 +67,7 @@ impl Default for Settings {
             time_zone: None,
             sync_from: None,
             recipients: Vec::new(),
+            alerts: AlertSwitches::default(),
             automatic_refresh: true,
         }
     }
@@ -64,7 +75,7 @@ impl Default for Settings {
 
 impl Settings {
     /// The settings after `change`: the fields it names replace ours, absent ones stay, and `null` clears the time zone, the first day
-    /// and the recipients. Names that are no setting are refused.
+    /// and the recipients. In `alerts` too, kinds that it does not name stay. Names that are no setting are refused.
     ///
     /// On failure every problem is there, and nothing is changed.
     pub fn apply(&self, change: &Value) -> Result<Self, Vec<FieldError>> {
@@ -91,6 +102,9 @@ impl Settings {
         }
         if fields.has("recipients") {
             next.recipients = recipients(&mut fields);
+        }
+        if fields.has("alerts") {
+            next.alerts = alerts(&mut fields, next.alerts);
         }
         next.check_live_sync(&mut fields);
         fields.finish(Some(next))
@@ -193,6 +207,30 @@ fn recipients(fields: &mut Fields<'_>) -> Vec<String> {
         );
     }
     addresses
+}
+
+/// The kinds of alerts after a change, which is laid over those in force.
+fn alerts(fields: &mut Fields<'_>, mut switches: AlertSwitches) -> AlertSwitches {
+    let change = fields.value("alerts").unwrap_or(&Value::Null);
+    let mut kinds = match Fields::of(change, "kinds of alerts", "alerts") {
+        Ok(kinds) => kinds,
+        Err(problems) => {
+            fields.problems.extend(problems);
+            return switches;
+        }
+    };
+    kinds.refuse_others(&AlertSwitches::NAMES, &[]);
+    for (name, switch) in AlertSwitches::NAMES
+        .into_iter()
+        .zip([&mut switches.reconnect_required, &mut switches.hard_expiry])
+    {
+        if kinds.has(name) {
+            refuse_null(&mut kinds, name, "true or false");
+            *switch = kinds.boolean(name).unwrap_or(*switch);
+        }
+    }
+    fields.problems.append(&mut kinds.problems);
+    switches
 }
 
 /// Whether `text` can be an address. Strict about what could change a mail's header, lenient about the rest: only mail that arrives

@@ -30,6 +30,8 @@ use crate::erasure_requests::ErasureRequests;
 use crate::error::Result;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
+use crate::mail::Mailer;
+use crate::mail_log::MailLog;
 use crate::oauth_states::OAuthStates;
 use crate::pace::InteractivePace;
 use crate::records::Records;
@@ -175,6 +177,16 @@ impl Platform {
     /// The host app's bus.
     pub fn bus(&self) -> Result<Bus> {
         Bus::from_env(aws_sdk_eventbridge::Client::new(&self.sdk))
+    }
+
+    /// E-mail; none when no sender is configured.
+    pub fn mailer(&self) -> Option<Mailer> {
+        Mailer::from_env(aws_sdk_ses::Client::new(&self.sdk))
+    }
+
+    /// Which mails went out.
+    pub fn mail_log(&self) -> MailLog {
+        MailLog::new(self.dynamo.clone(), &self.tables.counters)
     }
 
     /// Secrets.

@@ -190,6 +190,19 @@ pub fn audit_once(at: Timestamp, what: &str) -> String {
 /// `Counters`: the interactive share of Intuit's limits.
 pub const INTERACTIVE: &str = "interactive";
 
+/// `Counters`: the partition of mails to the operator. No company id has a `~`.
+pub const OPERATOR: &str = "~operator";
+
+/// `Counters`: a mail, of one kind and about one connection.
+pub fn mail(kind: &impl std::fmt::Display, about: &str) -> String {
+    format!("mail#{kind}#{about}")
+}
+
+/// `Counters`: the mails of one company on one day (UTC).
+pub fn mails_of_day(now: Timestamp) -> String {
+    format!("mails#{}", now.strftime("%F"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@
 //! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
 //! | [`endings`], [`disconnect`], [`erasure`], [`erasure_requests`] | how a connection ends, and all data of a deleted company |
 //! | [`bus`] | events to the host app |
+//! | [`mail`], [`mail_log`] | e-mail, and which mails went out |
 //!
 //! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
 
@@ -39,6 +40,8 @@ pub mod http;
 pub mod jobs;
 pub mod journal;
 pub mod keys;
+pub mod mail;
+pub mod mail_log;
 pub mod oauth_states;
 pub mod outcome_page;
 pub mod pace;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where it goes wrong")]
 #![allow(clippy::needless_pass_by_value, reason = "json!(..) reads best as it stands")]
 
+mod alert;
 mod answer;
 mod decide;
 mod demo;

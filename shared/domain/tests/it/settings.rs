@@ -1,5 +1,6 @@
 //! What may be set, and how.
 
+use domain::alert::AlertSwitches;
 use domain::{Settings, time_zone};
 use serde_json::{Value, json};
 
@@ -53,6 +54,42 @@ fn live_sync_needs_zone_and_first_day() {
     assert_eq!(refused(&live(), json!({"syncFrom": null})), ["syncFrom: missing"]);
     let wrong = json!({"liveSync": true, "timeZone": "Mars", "syncFrom": "soon"});
     assert_eq!(refused(&off, wrong), ["timeZone: unknown-zone", "syncFrom: not-a-date"]);
+}
+
+#[test]
+fn alerts_are_all_on_and_a_change_is_laid_over_them() {
+    let all = AlertSwitches { reconnect_required: true, hard_expiry: true };
+    assert_eq!(Settings::default().alerts, all);
+    let off = live().apply(&json!({"alerts": {"hardExpiry": false}})).unwrap();
+    assert_eq!(off.alerts, AlertSwitches { hard_expiry: false, ..all });
+    let both = off.apply(&json!({"alerts": {"reconnectRequired": false}})).unwrap();
+    assert_eq!(both.alerts, AlertSwitches { reconnect_required: false, hard_expiry: false });
+    assert_eq!(
+        both.apply(&json!({"alerts": {}, "catchUpMinutes": 60})).unwrap().alerts,
+        both.alerts
+    );
+    let on = both.apply(&json!({"alerts": {"reconnectRequired": true, "hardExpiry": true}}));
+    assert_eq!(on.unwrap(), live());
+}
+
+#[test]
+fn alerts_name_known_kinds_with_true_or_false() {
+    for (change, code) in [
+        (json!(null), "alerts: wrong-type"),
+        (json!(false), "alerts: wrong-type"),
+        (json!(["hardExpiry"]), "alerts: wrong-type"),
+        (json!({"hardExpiry": null}), "alerts.hardExpiry: wrong-type"),
+        (json!({"reconnectRequired": "off"}), "alerts.reconnectRequired: wrong-type"),
+        (json!({"hardexpiry": false}), "alerts.hardexpiry: unknown-field"),
+    ] {
+        assert_eq!(refused(&live(), json!({"alerts": change})), [code], "{change}");
+    }
+    let problems = live().apply(&json!({"alerts": {"x": 1, "hardExpiry": 2}, "y": 3})).unwrap_err();
+    assert_eq!(
+        codes(&problems),
+        ["y: unknown-field", "alerts.x: unknown-field", "alerts.hardExpiry: wrong-type"]
+    );
+    assert!(problems[1].fix.contains("reconnectRequired, hardExpiry"), "{}", problems[1].fix);
 }
 
 #[test]
@@ -139,10 +176,11 @@ fn recipients_are_addresses_each_once() {
 
 #[test]
 fn settings_of_a_newer_version_are_read() {
-    let stored = r#"{"liveSync":true,"timeZone":"America/Denver","conflictPolicy":"host"}"#;
+    let stored = r#"{"liveSync":true,"timeZone":"America/Denver","conflictPolicy":"host","alerts":{"hardExpiry":false,"breakerOpen":false}}"#;
     let settings: Settings = serde_json::from_str(stored).unwrap();
     assert!(settings.live_sync && settings.automatic_refresh);
     assert_eq!(settings.catch_up_minutes, 15);
+    assert!(settings.alerts.reconnect_required && !settings.alerts.hard_expiry);
 }
 
 #[test]
