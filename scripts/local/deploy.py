@@ -7,7 +7,7 @@ import subprocess
 
 import tomlkit
 
-from local import environment, grants, mappings, permissions, routes, template
+from local import environment, grants, mails, mappings, permissions, routes, template
 from local.environment import (
     API_HOST,
     API_ID,
@@ -69,10 +69,12 @@ def sam_deploy(path):
 
 
 def complete():
-    """What the emulator needs besides: routes, its own permission for PartiQL, whole numbers."""
+    """What the emulator needs besides: routes, its own permissions for PartiQL and mail, whole numbers, a verified sender."""
     made = routes.create(client, STACK_NAME)
-    permissions.add_partiql(client, STACK_NAME)
+    permissions.add(client, STACK_NAME)
     mappings.correct(client)
+    stack = client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    mails.verify_sender(client, stack.get("Parameters", []))
     if not made:
         raise Failed("The template has no HTTP API routes.")
     return made

@@ -2,16 +2,16 @@
 
 Resources are named as the proxy's log names them, so that a test can hold one against the other.
 Only the template's own statements count: neither AWS's managed policies for logs and queues, which
-the emulator carries out itself, nor the permission that is added for the emulator alone.
+the emulator carries out itself, nor the permissions that are added for the emulator alone.
 """
 
 from local import permissions
 
-KINDS = {"dynamodb": "", "sqs": "queue/", "secretsmanager": "secret/", "events": "", "kms": ""}
+KINDS = {"dynamodb": "", "sqs": "queue/", "secretsmanager": "secret/", "events": "", "kms": "", "ses": ""}
 
 
 def resource_name(arn):
-    """`table/NAME`, `queue/NAME`, `secret/NAME*`, `event-bus/NAME`, or what else the ARN names."""
+    """`table/NAME`, `queue/NAME`, `secret/NAME*`, `event-bus/NAME`, `identity/ADDRESS`, or what else the ARN names."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return arn
@@ -30,7 +30,7 @@ def _list(value):
 def of_role(iam, role):
     """`(action, resource)` of every statement that allows something."""
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        if policy == permissions.POLICY_NAME:
+        if policy in permissions.GAPS:
             continue
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         for statement in _list(document["Statement"]):

@@ -1,28 +1,34 @@
-"""A permission of the emulator's own, which AWS does not know.
+"""Permissions of the emulator's own, where it asks for others than AWS does.
 
 AWS authorises PartiQL statements as dynamodb:PartiQLInsert, Update, Delete and Select on the
 table, and that is what the template grants. The emulator asks for dynamodb:BatchExecuteStatement
-on everything instead. Each role that may do the former gets the latter, here only. Whether each
-statement was covered by the template is checked in the stack tests, from the proxy's log.
+on everything instead. AWS authorises a mail on the sender's identity and knows the condition
+ses:FromAddress; the emulator asks for no identity and does not know the condition. Each role that
+may do the former gets the latter, here only. Whether each call was covered by the template is
+checked in the stack tests, from the proxy's log.
 """
 
 import json
 
-POLICY_NAME = "local-partiql"
+# By policy name: what the template grants begins so, and what the emulator asks for instead.
+GAPS = {
+    "local-partiql": ("dynamodb:PartiQL", "dynamodb:BatchExecuteStatement"),
+    "local-ses": ("ses:Send", "ses:SendEmail"),
+}
 
 
-def _grants_partiql(document):
+def _grants(document, prefix):
     statements = document["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:
         actions = statement.get("Action", [])
         for action in [actions] if isinstance(actions, str) else actions:
-            if statement["Effect"] == "Allow" and action.startswith("dynamodb:PartiQL"):
+            if statement["Effect"] == "Allow" and action.startswith(prefix):
                 return True
     return False
 
 
-def add_partiql(client, stack_name):
-    """Adds the permission where it is due; returns the roles that got it."""
+def add(client, stack_name):
+    """Adds the permissions where they are due; returns the roles and policies that were added."""
     iam = client("iam")
     resources = client("cloudformation").describe_stack_resources(StackName=stack_name)
     roles = [
@@ -33,22 +39,19 @@ def add_partiql(client, stack_name):
     added = []
     for role in roles:
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        documents = (
+        documents = [
             iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
             for name in names
-            if name != POLICY_NAME
-        )
-        if any(_grants_partiql(document) for document in documents):
-            statement = {
-                "Effect": "Allow",
-                "Action": "dynamodb:BatchExecuteStatement",
-                "Resource": "*",
-            }
-            document = {"Version": "2012-10-17", "Statement": [statement]}
-            iam.put_role_policy(
-                RoleName=role, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(document)
-            )
-            added.append(role)
-        elif POLICY_NAME in names:
-            iam.delete_role_policy(RoleName=role, PolicyName=POLICY_NAME)
+            if name not in GAPS
+        ]
+        for policy, (prefix, action) in GAPS.items():
+            if any(_grants(document, prefix) for document in documents):
+                statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+                document = {"Version": "2012-10-17", "Statement": [statement]}
+                iam.put_role_policy(
+                    RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document)
+                )
+                added.append((role, policy))
+            elif policy in names:
+                iam.delete_role_policy(RoleName=role, PolicyName=policy)
     return added

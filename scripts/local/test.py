@@ -19,7 +19,7 @@ from local.processes import check_ports
 from local.progress import step, summary
 from local.stack import build_all, running
 
-SHELL = ["scripts/dev", "scripts/test", "scripts/prepare", ".ci/run"]
+SHELL = ["scripts/dev", "scripts/mails", "scripts/test", "scripts/prepare", ".ci/run"]
 
 
 def run(title, *command):

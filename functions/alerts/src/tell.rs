@@ -37,25 +37,17 @@ impl Alerts {
     /// Tells whoever must hear of it, once.
     pub async fn tell(&self, notice: &Notice) -> Result<Told> {
         let now = self.clock.now().await;
-        match notice {
-            Notice::ReconnectRequired(about) | Notice::HardExpiryNear(about) => {
-                let connection = self.connections.get(&about.company_id).await?;
-                let holds =
-                    connection.filter(|connection| connection.connection_id == about.connection_id);
-                let alert =
-                    holds.as_ref().and_then(|connection| alert(notice, about, connection, now));
-                match (alert, holds) {
-                    (Some(alert), Some(connection)) => {
-                        self.tell_company(&alert, &connection, now).await
-                    }
-                    _ => {
-                        tracing::info!(company = %about.company_id, ?notice, "no longer so; nobody is told");
-                        Ok(Told::Nobody)
-                    }
-                }
-            }
-            Notice::AppCredentialsRefused { at } => self.tell_operator(*at, now).await,
-        }
+        let about = match notice {
+            Notice::ReconnectRequired(about) | Notice::HardExpiryNear(about) => about,
+            Notice::AppCredentialsRefused { at } => return self.tell_operator(*at, now).await,
+        };
+        let connection = self.connections.get(&about.company_id).await?;
+        let holds = connection.and_then(|row| Some((alert(notice, about, &row, now)?, row)));
+        let Some((alert, connection)) = holds else {
+            tracing::info!(company = %about.company_id, ?notice, "no longer so; nobody is told");
+            return Ok(Told::Nobody);
+        };
+        self.tell_company(&alert, &connection, now).await
     }
 
     async fn tell_company(
@@ -92,7 +84,7 @@ impl Alerts {
         }
         let mail = |reader| self.mail(alert, reader, connection, &settings, now);
         let delivery = mailer.send(&mail(reader), &to).await?;
-        self.report(company, &delivery, now);
+        report(company, &delivery, now);
         if delivery.taken == 0 {
             self.fall_back(mailer, &mail(Reader::OperatorForRefused), reader).await?;
         }
@@ -128,13 +120,6 @@ impl Alerts {
         match mailer.send(mail, &[operator]).await? {
             Delivery { taken: 0, .. } => Err(nobody()),
             _ => Ok(()),
-        }
-    }
-
-    fn report(&self, company: &CompanyId, delivery: &Delivery, now: Timestamp) {
-        for refused in &delivery.refused {
-            tracing::error!(%company, address = refused.address, reason = refused.reason, "SES takes no mail to an address");
-            metric("MailAddressesRefused", 1.0, Unit::Count, now);
         }
     }
 
@@ -181,6 +166,9 @@ fn alert(
     connection: &Connection,
     now: Timestamp,
 ) -> Option<ConnectionAlert> {
+    if connection.connection_id != about.connection_id {
+        return None;
+    }
     match (notice, connection.status) {
         (Notice::ReconnectRequired(_), ConnectionStatus::ReconnectRequired) => {
             Some(ConnectionAlert::ReconnectRequired { since: about.at })
@@ -194,6 +182,13 @@ fn alert(
             Some(ConnectionAlert::HardExpiry { threshold, ends })
         }
         _ => None,
+    }
+}
+
+fn report(company: &CompanyId, delivery: &Delivery, now: Timestamp) {
+    for refused in &delivery.refused {
+        tracing::error!(%company, address = refused.address, reason = refused.reason, "SES takes no mail to an address");
+        metric("MailAddressesRefused", 1.0, Unit::Count, now);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use alerts::notice::Notice;
 use domain::timecard::Timecard;
 use platform::doorbell::Ring;
 use serde_json::Value;
@@ -113,6 +114,13 @@ fn messages_hold_what_their_queue_carries() {
                     let event: Value = serde_json::from_str(body).unwrap();
                     assert_eq!(event["detail-type"], "company.deleted", "{file}");
                     assert_eq!(complaints(&deleted, &event["detail"]), NONE, "{file}");
+                } else if trigger(&event) == "Alerts" {
+                    let event: Value = serde_json::from_str(body).unwrap();
+                    let kind = event["detail-type"].as_str().unwrap();
+                    let schema = files::json(&format!("events/schemas/{kind}.json"));
+                    assert_eq!(complaints(&schema, &event["detail"]), NONE, "{file}");
+                    assert_eq!(event["source"], platform::bus::SOURCE, "{file}");
+                    assert!(Notice::read(body).is_ok(), "{file}");
                 } else {
                     assert!(serde_json::from_str::<Ring>(body).is_ok(), "{file}");
                 }

@@ -183,6 +183,7 @@ fn what_the_product_publishes_is_as_the_event_schemas_say() {
                 at: Timestamp::UNIX_EPOCH,
             },
         ),
+        ("app.credentials_refused", Event::AppCredentialsRefused { at: Timestamp::UNIX_EPOCH }),
     ] {
         let schema = files::json(&format!("events/schemas/{schema}.json"));
         let event = serde_json::to_value(&event).unwrap();

@@ -15,8 +15,8 @@ use super::partiql;
 pub struct Use {
     /// IAM action, such as `dynamodb:PutItem`.
     pub action: String,
-    /// `table/NAME`, `table/NAME/index/NAME`, `queue/NAME`, `secret/NAME`, `event-bus/NAME`, or
-    /// `*` where the call names no resource.
+    /// `table/NAME`, `table/NAME/index/NAME`, `queue/NAME`, `secret/NAME`, `event-bus/NAME`,
+    /// `identity/ADDRESS`, or `*` where the call names no resource.
     pub resource: String,
 }
 
@@ -36,11 +36,14 @@ pub fn aws(parts: &Parts, body: &[u8]) -> Call {
     let target = header(parts, "x-amz-target").unwrap_or_default();
     let Some((prefix, operation)) = target.split_once('.') else {
         let service = signing_service(parts).unwrap_or_else(|| "unknown".to_owned());
-        let action = match form_action(body) {
+        let action = match form_field(body, "Action") {
             Some(action) => format!("{service}:{action}"),
             None => format!("{service}:{} {}", parts.method, parts.uri.path()),
         };
-        let uses = vec![Use { action: action.clone(), resource: "*".to_owned() }];
+        // A mail is authorised on its sender's identity.
+        let sender = form_field(body, "Source").filter(|_| service == "ses");
+        let resource = sender.map_or_else(|| "*".to_owned(), |from| format!("identity/{from}"));
+        let uses = vec![Use { action: action.clone(), resource }];
         return Call { service, action, uses };
     };
     let service = match prefix {
@@ -93,11 +96,11 @@ fn signing_service(parts: &Parts) -> Option<String> {
     scope.split(',').next()?.split('/').nth(3).map(str::to_owned)
 }
 
-/// The `Action` of a query protocol body.
-fn form_action(body: &[u8]) -> Option<String> {
+/// A field of a query protocol body.
+fn form_field(body: &[u8], wanted: &str) -> Option<String> {
     url::form_urlencoded::parse(body)
-        .find(|(name, _)| name == "Action")
-        .map(|(_, action)| action.into_owned())
+        .find(|(name, _)| name == wanted)
+        .map(|(_, value)| value.into_owned())
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
@@ -262,6 +265,17 @@ mod tests {
         let request = Request::put("/bucket/key").header("authorization", scope).body(()).unwrap();
         let call = aws(&request.into_parts().0, b"");
         assert_eq!(call.action, "s3:PUT /bucket/key");
+    }
+
+    #[test]
+    fn a_mail_needs_its_senders_identity() {
+        let scope =
+            "AWS4-HMAC-SHA256 Credential=K/20261120/us-east-1/ses/aws4_request, Signature=x";
+        let request = Request::post("/").header("authorization", scope).body(()).unwrap();
+        let body = b"Action=SendEmail&Version=2010-12-01&Source=a%40b.example";
+        let call = aws(&request.into_parts().0, body);
+        assert_eq!(call.action, "ses:SendEmail");
+        assert_eq!(uses(&call), [("ses:SendEmail", "identity/a@b.example")]);
     }
 
     #[test]

@@ -54,9 +54,14 @@ impl Stack {
 
     /// Publishes one event to the host app's bus, as the host app does.
     pub async fn publish(&self, detail_type: &str, detail: &Value) {
+        self.publish_as("host-app", detail_type, detail).await;
+    }
+
+    /// Publishes one event to the host app's bus, as somebody.
+    pub async fn publish_as(&self, source: &str, detail_type: &str, detail: &Value) {
         let entry = json!({
             "EventBusName": self.is.bus_name,
-            "Source": "host-app",
+            "Source": source,
             "DetailType": detail_type,
             "Detail": detail.to_string(),
         });

@@ -13,6 +13,7 @@
 //! * [`grants`]: what the template's roles allow, against what was used.
 //! * [`host`]: the host app's queue on the bus.
 //! * [`iam`]: permissions, taken away and given back.
+//! * [`mail`]: the e-mails that were sent, and the events that ask for them.
 //! * [`sandbox`]: QuickBooks' admin side: clock, faults, what is stored, what was asked.
 //! * [`control`]: the proxy's control interface.
 //! * [`stored`]: what the product's tables hold, and time passing until the dust settles.
@@ -32,6 +33,7 @@ pub mod control;
 pub mod grants;
 pub mod host;
 pub mod iam;
+pub mod mail;
 pub mod sandbox;
 pub mod sigv4;
 pub mod stored;

@@ -1,6 +1,7 @@
 //! Tests of the deployed stack, from outside. `scripts/test` brings it up; so does
 //! `scripts/dev --bare` in another terminal.
 
+mod alerts;
 mod callers;
 mod connecting;
 mod exactly_once;

@@ -28,6 +28,7 @@ async fn a_company_begins_with_live_sync_off_and_everything_else_as_documented()
         "liveSync": false,
         "catchUpMinutes": 15,
         "recipients": [],
+        "alerts": { "reconnectRequired": true, "hardExpiry": true },
         "automaticRefresh": true,
         "version": 0,
         "updatedBy": null,
@@ -187,6 +188,8 @@ async fn each_wrong_setting_is_named_with_its_fix_and_nothing_is_saved() {
         (json!({ "recipients": ["a@b.example", "nobody"] }), "recipients[1]", "not-an-address"),
         (json!({ "recipients": [injected] }), "recipients[0]", "not-an-address"),
         (json!({ "recipients": ["A <a@b.example>"] }), "recipients[0]", "not-an-address"),
+        (json!({ "alerts": { "breakerOpen": true } }), "alerts.breakerOpen", "unknown-field"),
+        (json!({ "alerts": { "hardExpiry": "no" } }), "alerts.hardExpiry", "wrong-type"),
         (json!({ "recipients": many }), "recipients", "too-many"),
         (json!({ "livesync": true }), "livesync", "unknown-field"),
     ] {
