@@ -20,10 +20,10 @@ pub(super) fn connection(alert: &ConnectionAlert, reader: Reader, about: &About<
             (
                 format!("Please reconnect QuickBooks: {name}"),
                 format!(
-                    "QuickBooks no longer accepts the connection to your company \"{name}\". We noticed it on {since}."
+                    "QuickBooks no longer accepts the connection to your company \"{name}\". We noticed it on {since}. This happens when the connection is ended in QuickBooks, for example by a colleague."
                 ),
                 "Approved timecards wait now, and new ones are kept too. Nothing is lost, and nothing in QuickBooks has changed.",
-                "It takes about two minutes:",
+                "It takes about two minutes.",
                 "There is no deadline. But hours reach QuickBooks only after you have reconnected, so please do it before your next payroll.".to_owned(),
             )
         }
@@ -42,16 +42,16 @@ pub(super) fn connection(alert: &ConnectionAlert, reader: Reader, about: &About<
                     "The connection to your QuickBooks company \"{name}\" ends {left}, on {ends}. Nothing is broken: Intuit, the maker of QuickBooks, ends every connection after five years and asks you to allow it again."
                 ),
                 "Until then everything goes on as usual. If nobody has reconnected by then, timecards wait from that day on. Nothing is lost.",
-                "You can do it today; the new connection takes over at once. It takes about two minutes:",
+                "It takes about two minutes and can be done today; the new connection takes over at once.",
                 format!("Please reconnect by {ends}. {again}"),
             )
         }
     };
     let what_to_do = vec![
         format!(
-            "Somebody who administers your company, both in your app and in QuickBooks, opens the page below, signs in and allows the connection. When QuickBooks asks for a company, choose \"{name}\" again."
+            "An administrator of your company opens the page below, signs in as for your timecards, and allows the connection in QuickBooks. {first} When QuickBooks asks for a company, choose \"{name}\" again."
         ),
-        first.to_owned(),
+        "If that is a colleague of yours, please forward this e-mail: the page works for every administrator.".to_owned(),
     ];
     Letter {
         subject,
