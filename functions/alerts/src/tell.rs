@@ -62,10 +62,11 @@ impl Alerts {
             tracing::info!(%company, kind = %alert, "the company does not want this mail");
             return Ok(Told::Nobody);
         }
-        let Some(mailer) = self.mailer_or_complain(now) else { return Ok(Told::Nobody) };
+        let whose = format!("company {company}");
+        let Some(mailer) = self.mailer_or_complain(&whose, now) else { return Ok(Told::Nobody) };
         let (reader, to) = match (&settings.recipients[..], &self.operator) {
             ([], None) => {
-                complain_of_nobody(&format!("company {company}"), now);
+                complain_of_nobody(&whose, now);
                 return Ok(Told::Nobody);
             }
             ([], Some(operator)) => (Reader::OperatorForNobody, vec![operator.clone()]),
@@ -128,9 +129,10 @@ impl Alerts {
             tracing::info!(%at, "the app's keys were refused long ago; nobody is told");
             return Ok(Told::Nobody);
         }
-        let Some(mailer) = self.mailer_or_complain(now) else { return Ok(Told::Nobody) };
+        let whose = "the app's keys";
+        let Some(mailer) = self.mailer_or_complain(whose, now) else { return Ok(Told::Nobody) };
         let Some(operator) = &self.operator else {
-            complain_of_nobody("the app's keys", now);
+            complain_of_nobody(whose, now);
             return Ok(Told::Nobody);
         };
         let id = MailId::of_operator("appCredentialsRefused", OPERATOR_REST);
@@ -150,9 +152,9 @@ impl Alerts {
         Ok(Told::Sent)
     }
 
-    fn mailer_or_complain(&self, now: Timestamp) -> Option<&Mailer> {
+    fn mailer_or_complain(&self, of: &str, now: Timestamp) -> Option<&Mailer> {
         if self.mailer.is_none() {
-            tracing::error!("a mail was due and MailFrom is not set; nobody is told");
+            tracing::error!(of, "a mail was due and MailFrom is not set; nobody is told");
             metric("MailsNotSent", 1.0, Unit::Count, now);
         }
         self.mailer.as_ref()
