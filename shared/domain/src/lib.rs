@@ -9,6 +9,7 @@
 //! * [`time_activity`], [`decide`](mod@decide): what a timecard becomes in QuickBooks, or why it does not.
 //! * [`answer`]: whether QuickBooks stored what was sent.
 //! * [`alert`]: the e-mails: thresholds, readers, words.
+//! * [`expiry`], [`sweep`]: when a connection ends, and what the sweeps over connections look for.
 //! * [`retry`], [`settle`], [`work`]: when a send is tried again, and how it never happens twice.
 
 pub mod alert;
@@ -16,6 +17,7 @@ mod amount;
 pub mod answer;
 pub mod decide;
 mod description;
+pub mod expiry;
 mod fields;
 pub mod ids;
 pub mod mapping;
@@ -24,6 +26,7 @@ pub mod retry;
 pub mod settings;
 pub mod settle;
 mod shift;
+pub mod sweep;
 pub mod time_activity;
 pub mod timecard;
 pub mod work;
@@ -42,6 +45,7 @@ pub use problem::FieldError;
 pub use retry::{CRASHES_ALONE, CRASHES_POISON, LADDER, next_attempt};
 pub use settings::{Settings, time_zone};
 pub use settle::{COMMIT_WINDOW, NextStep, REPLAY_WINDOW, Sent, earliest_resend, next_step};
+pub use sweep::{Run, SweepKind};
 pub use time_activity::{
     BillableStatus, Decision, Directory, Frozen, NameOf, Reference, Target, TimeActivityBody,
 };
