@@ -40,15 +40,13 @@ pub fn hard_expiry(
     if reported.is_some() {
         return reported;
     }
-    match before.hard {
+    if let Some(hard) = before.hard {
         // A soft expiry beyond it refutes it.
-        Some(hard) => (soft.duration_since(hard) < JITTER).then_some(hard),
-        None => {
-            let near = before.soft.duration_since(now) <= NEAR;
-            let moved = soft.duration_since(before.soft) >= JITTER;
-            (near && !moved).then_some(soft)
-        }
+        return (soft.duration_since(hard) < JITTER).then_some(hard);
     }
+    let near = before.soft.duration_since(now) <= NEAR;
+    let moved = soft.duration_since(before.soft) >= JITTER;
+    (near && !moved).then_some(soft)
 }
 
 /// When somebody must be warned of a hard expiry that was not known before. It may lie in the past: then
@@ -75,9 +73,12 @@ pub fn warning_after_refresh(
 ) -> Option<Timestamp> {
     let hard = hard?;
     match before {
-        Some(before) if before.duration_since(hard).abs() < JITTER => {
-            warn_at.or_else(|| next_warning(hard, now))
-        }
+        // The warning moves along, so that a warning of the last 7 days never comes with 7 days and a
+        // second left.
+        Some(before) if before.duration_since(hard).abs() < JITTER => match warn_at {
+            Some(at) => at.checked_add(hard.duration_since(before)).ok(),
+            None => next_warning(hard, now),
+        },
         _ => Some(first_warning(hard)),
     }
 }

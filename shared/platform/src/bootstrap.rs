@@ -38,6 +38,7 @@ use crate::records::Records;
 use crate::refresh::{OnAws, Refresher};
 use crate::refresh_requests::RefreshRequests;
 use crate::secrets::Secrets;
+use crate::sweep_runs::SweepRuns;
 use crate::tokens::TokenProvider;
 use crate::work::Work;
 
@@ -152,6 +153,11 @@ impl Platform {
     /// The interactive share of Intuit's limits.
     pub fn interactive_pace(&self) -> InteractivePace {
         InteractivePace::new(self.dynamo.clone(), &self.tables.counters, config::pace_scale())
+    }
+
+    /// What the runs of sweeps came to.
+    pub fn sweep_runs(&self) -> SweepRuns {
+        SweepRuns::new(self.dynamo.clone(), &self.tables.counters)
     }
 
     /// The doorbell.

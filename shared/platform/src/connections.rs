@@ -6,6 +6,7 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use domain::expiry;
 use domain::ids::{CompanyId, RealmId};
 use jiff::{SignedDuration, Timestamp};
 use quickbooks::Environment;
@@ -177,6 +178,8 @@ impl Connection {
         self.live_shard = Some(shard.clone());
         self.active_shard = Some(shard);
         self.active_at = Some(now.as_millisecond());
+        let hard = self.hard_expires_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+        self.warn_at = hard.map(|hard| expiry::first_warning(hard).as_millisecond());
         self
     }
 }

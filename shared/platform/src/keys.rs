@@ -33,7 +33,12 @@ pub fn live_shard(company: &CompanyId) -> String {
 
 /// All parts of the indexes over connections.
 pub fn live_shards() -> impl Iterator<Item = String> {
-    (0..LIVE_SHARDS).map(|part| format!("live-{part}"))
+    (0..LIVE_SHARDS).map(live_shard_name)
+}
+
+/// A part of the indexes over connections, by its number.
+pub fn live_shard_name(part: u32) -> String {
+    format!("live-{part}")
 }
 
 /// `Connections`: a company's live connection.
@@ -201,6 +206,14 @@ pub fn mail(kind: &impl std::fmt::Display, about: &str) -> String {
 /// `Counters`: the mails of one company on one day (UTC).
 pub fn mails_of_day(now: Timestamp) -> String {
     format!("mails#{}", now.strftime("%F"))
+}
+
+/// `Counters`: the partition of the runs of sweeps over connections. No company id has a `~`.
+pub const SWEEPS: &str = "~sweeps";
+
+/// `Counters`: a chunk of a sweep that was counted. Each has a partition of its own.
+pub fn sweep_chunk(chunk: &str) -> String {
+    format!("~sweep-chunk#{chunk}")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! | [`activity`] | a use of a connection keeps it alive |
 //! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
 //! | [`endings`], [`disconnect`], [`erasure`], [`erasure_requests`] | how a connection ends, and all data of a deleted company |
+//! | [`connections_due`], [`sweep_runs`] | which connections are due, and what the sweeps over them came to |
 //! | [`bus`] | events to the host app |
 //! | [`mail`], [`mail_log`] | e-mail, and which mails went out |
 //!
@@ -28,6 +29,7 @@ pub mod companies;
 pub mod config;
 pub mod connections;
 pub mod disconnect;
+pub mod connections_due;
 pub mod documents;
 pub mod doorbell;
 pub mod dynamo;
@@ -51,6 +53,7 @@ pub mod records;
 pub mod refresh;
 pub mod refresh_requests;
 pub mod secrets;
+pub mod sweep_runs;
 pub mod telemetry;
 pub mod tokens;
 pub mod work;

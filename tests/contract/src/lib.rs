@@ -14,7 +14,7 @@
 //! | `document` | `openapi.yaml` as operations, and its schemas as validators |
 //! | `template` | `template.yaml` as functions, routes and schedules |
 //! | `handlers`, `rust` | what the handlers' source says: routes, permissions, problem codes |
-//! | `routes`, `problems`, `schemas`, `samples`, `pages`, `erasure` | the tests |
+//! | `routes`, `problems`, `schemas`, `samples`, `pages`, `erasure`, `times` | the tests |
 
 #[cfg(test)]
 mod document;
@@ -38,3 +38,5 @@ mod samples;
 mod schemas;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod times;

@@ -40,7 +40,7 @@ fn answers_that_differ_by_seconds_arm_no_warning_again() {
     for day in (0..40).rev() {
         let now = hard() - days(day);
         if let Some(due) = warn_at.filter(|due| *due <= now) {
-            warned.push(hard().duration_since(due).as_hours() / 24);
+            warned.push(known.duration_since(due).as_hours() / 24);
             warn_at = next_warning(known, now);
         }
         for shift in [SECONDS, SignedDuration::ZERO - SECONDS] {
@@ -105,4 +105,12 @@ fn a_hard_expiry_once_known_stays_until_a_soft_one_lies_beyond_it() {
     let before = Ends { soft: hard(), hard: Some(hard()) };
     assert_eq!(hard_expiry(before, None, hard() + SECONDS, now), Some(hard()));
     assert_eq!(hard_expiry(before, None, now + days(100), now), None);
+}
+
+#[test]
+fn a_warning_never_comes_a_second_before_its_threshold() {
+    let seven = hard() - days(7);
+    let later = hard() + SECONDS;
+    let moved = warning_after_refresh(Some(hard()), Some(seven), Some(later), hard() - days(9));
+    assert_eq!(moved, Some(later - days(7)));
 }

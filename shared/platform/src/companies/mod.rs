@@ -218,6 +218,21 @@ impl Companies {
         answer.item.map(Row::read).transpose()
     }
 
+    /// Whether the company has work that is due by `now`.
+    pub async fn has_work_due(&self, company: &CompanyId, now: Timestamp) -> Result<bool> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("company", s(company.as_ref()))
+            .send()
+            .await
+            .map_err(Error::aws("read whether work is due"))?;
+        let due =
+            answer.item.and_then(|item| item.get("nextDue")?.as_n().ok()?.parse::<i64>().ok());
+        Ok(due.is_some_and(|due| due <= now.as_millisecond()))
+    }
+
     /// Companies of one shard with something due by `now`, earliest first, at most `limit`.
     pub async fn due(&self, shard: &str, now: Timestamp, limit: i32) -> Result<Vec<CompanyId>> {
         let answer = self

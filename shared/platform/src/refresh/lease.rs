@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::expiry;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -132,6 +133,23 @@ pub struct Expiries {
     pub issued: Timestamp,
 }
 
+/// What a refresh tells about the connection's end, and about warning of it (C7).
+struct HardExpiry {
+    hard: Option<Timestamp>,
+    warn_at: Option<Timestamp>,
+}
+
+impl HardExpiry {
+    fn after(before: &Connection, expiries: Expiries) -> Self {
+        let known = before.hard_expires_at.map(at);
+        let ends = expiry::Ends { soft: at(before.refresh_expires_at), hard: known };
+        let now = expiries.issued;
+        let hard = expiry::hard_expiry(ends, expiries.hard, expiries.refresh, now);
+        let warn_at = before.warn_at.map(at);
+        Self { hard, warn_at: expiry::warning_after_refresh(known, warn_at, hard, now) }
+    }
+}
+
 impl Connections {
     /// Asks for the refresh lease of tokens that the caller has seen as `seen`.
     pub async fn take_lease(&self, seen: &Connection, now: Timestamp) -> Result<LeaseAsked> {
@@ -199,16 +217,22 @@ impl Connections {
             .expression_attribute_values(":refresh", ms(expiries.refresh))
             .expression_attribute_values(":issued", ms(expiries.issued))
             .expression_attribute_values(":ok", s("ok"));
-        let mut hard = "";
-        if let Some(at) = expiries.hard {
-            update = update.expression_attribute_values(":hard", ms(at));
-            hard = ", hardExpiresAt = :hard";
+        let (mut known, mut unknown) = (String::new(), String::new());
+        let HardExpiry { hard, warn_at } = HardExpiry::after(&lease.connection, expiries);
+        for (attribute, at) in [("hardExpiresAt", hard), ("warnAt", warn_at)] {
+            if let Some(at) = at {
+                known = format!("{known}, {attribute} = :{attribute}");
+                update = update.expression_attribute_values(format!(":{attribute}"), ms(at));
+            } else {
+                unknown = format!("{unknown}, {attribute}");
+            }
         }
         let result = update
             .update_expression(format!(
                 "SET versionId = :version, accessExpiresAt = :access, refreshExpiresAt = :refresh, \
-                 refreshedAt = :issued, lastRefreshResult = :ok{hard} \
-                 REMOVE refreshOwner, refreshUntil, promisedVersion, unresolvedVersions, refreshAfter"
+                 refreshedAt = :issued, lastRefreshResult = :ok{known} \
+                 REMOVE refreshOwner, refreshUntil, promisedVersion, unresolvedVersions, \
+                 refreshAfter{unknown}"
             ))
             .send()
             .await;

@@ -33,6 +33,12 @@ impl<'a> Wanted<'a> {
         Self { not: Some(version), ..self }
     }
 
+    /// The same, and nothing less: a token that could be used meanwhile is no answer.
+    #[must_use]
+    pub fn strictly(self) -> Self {
+        Self { since: self.since.or(Some(Timestamp::UNIX_EPOCH)), ..self }
+    }
+
     /// Tokens refreshed at this moment or later, whatever is left on the access token.
     pub fn refreshed_since(since: Timestamp) -> Self {
         Self { left: SignedDuration::ZERO, not: None, since: Some(since) }

@@ -16,7 +16,7 @@ use crate::connections::{Connection, ConnectionStatus, Connections};
 use crate::error::Result;
 use crate::give_back::revoke_unless_live;
 use crate::secrets::{Secrets, TokenSet};
-use crate::telemetry::{self, Unit};
+use crate::telemetry::{self, Of, Unit};
 
 /// What a refresh came to, for those who watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,12 +223,18 @@ impl Surroundings for OnAws {
             }
             Outcome::Unanswered(reason) | Outcome::Failed(reason) => {
                 tracing::warn!(company = %company, reason, "could not refresh the tokens");
-                telemetry::metric("TokenRefreshFailures", 1.0, Unit::Count, now);
+                telemetry::metric_of("TokenRefreshFailures", 1.0, Unit::Count, Of::Everything, now);
                 failed(Action::TokenRefreshFailed, reason)
             }
             Outcome::AppRefused(reason) => {
                 tracing::error!(company = %company, reason, "Intuit refuses the app's client id or secret, or they are another app's; no company can be refreshed");
-                telemetry::metric("AppCredentialsRefused", 1.0, Unit::Count, now);
+                telemetry::metric_of(
+                    "AppCredentialsRefused",
+                    1.0,
+                    Unit::Count,
+                    Of::Everything,
+                    now,
+                );
                 self.tell_operator(now).await;
                 failed(Action::TokenRefreshFailed, reason)
             }
@@ -240,7 +246,7 @@ impl Surroundings for OnAws {
             }
             Outcome::RefusedForGood(reason) => {
                 tracing::error!(company = %company, reason, "Intuit refuses the refresh token; an admin must connect again");
-                telemetry::metric("TokenRefreshFailures", 1.0, Unit::Count, now);
+                telemetry::metric_of("TokenRefreshFailures", 1.0, Unit::Count, Of::Everything, now);
                 failed(Action::ReconnectRequired, reason)
             }
         };

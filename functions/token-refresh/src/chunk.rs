@@ -1,0 +1,85 @@
+//! What is done about a chunk, at which pace, and how it is counted.
+//!
+//! One company after the other; one's failure never stops the next. Whoever runs out of time sends the
+//! rest as a chunk of its own. Counted is once, at the end, together with the chunk's row: a chunk whose
+//! function died comes again, finds what was done already done, and is counted then.
+
+use std::time::{Duration, Instant};
+
+use domain::ids::CompanyId;
+use domain::sweep::{Run, SweepKind};
+use platform::Result;
+use platform::refresh_requests::RefreshRequest;
+use platform::sweep_runs::Counts;
+
+use crate::{SPACING, TIME_OUT, TokenRefresh, keep, report};
+
+/// No company is begun with less than this left of the function's time: a call to Intuit may take 30 s,
+/// and the answer must be stored.
+const RESERVE: Duration = Duration::from_secs(45);
+
+/// Takes care of a chunk's companies, for as long as there is time.
+pub async fn handle(
+    refresh: &TokenRefresh,
+    run: &Run,
+    chunk: &str,
+    companies: &[CompanyId],
+    began: Instant,
+) -> Result<()> {
+    // It was counted, and the function died before it said so, or before it sent the rest.
+    if let Some(rest) = refresh.runs.counted(chunk).await? {
+        send_rest(refresh, run, chunk, &rest).await?;
+        return report::finish_if_over(refresh, run).await;
+    }
+    let mut counts = Counts::default();
+    let mut handled = 0;
+    for company in companies {
+        if began.elapsed() + RESERVE > TIME_OUT {
+            break;
+        }
+        if run.kind != SweepKind::HardExpiry {
+            // Also before the first: the same process may have refreshed another chunk's last company
+            // a moment ago.
+            tokio::time::sleep(SPACING).await;
+        }
+        match keep::alive(refresh, run, company).await {
+            Ok(keep::Kept::Done) => counts.done += 1,
+            Ok(keep::Kept::Skipped(why)) => {
+                tracing::info!(%company, %run, why, "nothing to do for a company");
+                counts.skipped += 1;
+            }
+            Err(error) => {
+                tracing::warn!(%company, %run, %error, "a sweep could not take care of a company");
+                counts.failed += 1;
+            }
+        }
+        handled += 1;
+    }
+    let rest = &companies[handled..];
+    let now = refresh.clock.now().await;
+    if !refresh.runs.count(run, chunk, counts, rest, now).await? {
+        tracing::info!(%run, chunk, "a chunk was counted before, or its run is gone");
+    }
+    send_rest(refresh, run, chunk, rest).await?;
+    report::finish_if_over(refresh, run).await
+}
+
+/// Sends what there was no time for. Its id follows from the chunk's, so that a rest that is sent twice
+/// is counted once.
+async fn send_rest(
+    refresh: &TokenRefresh,
+    run: &Run,
+    chunk: &str,
+    rest: &[CompanyId],
+) -> Result<()> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(%run, chunk, rest = rest.len(), "the rest of a chunk goes on in another invocation");
+    let request = RefreshRequest::Sweep {
+        run: run.clone(),
+        chunk: format!("{chunk}+"),
+        companies: rest.to_vec(),
+    };
+    refresh.requests.send(&request).await
+}
