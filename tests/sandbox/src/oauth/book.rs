@@ -183,18 +183,31 @@ impl Book {
             return Err(Refusal::Expired);
         }
         let consent = found.consent.clone();
-        self.last += 1;
-        let id = self.last;
+        let id = self.begin(&consent.client, &consent.realm, &consent.scope, now, chance);
         if let Some(found) = self.codes.get_mut(code) {
             found.spent = Some(id);
         }
+        self.tokens(id, now, chance).map(|tokens| (tokens, consent))
+    }
+
+    /// A grant of a company that gave consent at `now`; answers its number.
+    fn begin(
+        &mut self,
+        client: &ClientId,
+        realm: &Realm,
+        scope: &str,
+        now: Timestamp,
+        chance: &Chance,
+    ) -> u64 {
+        self.last += 1;
+        let id = self.last;
         let refresh = chance.text("RT1-", 50);
         self.refresh.insert(refresh.clone(), id);
         let hard_expires = later(now, HARD_S);
         let grant = Grant {
-            client: consent.client.clone(),
-            realm: consent.realm.clone(),
-            scope: consent.scope.clone(),
+            client: client.clone(),
+            realm: realm.clone(),
+            scope: scope.to_owned(),
             refresh,
             refresh_since: now,
             previous: None,
@@ -205,7 +218,20 @@ impl Book {
             refreshing: 0,
         };
         self.grants.insert(id, grant);
-        self.tokens(id, now, chance).map(|tokens| (tokens, consent))
+        id
+    }
+
+    /// The tokens that a company would have which gave consent at `then` and was not heard of since;
+    /// without browser and code. Their times count from then.
+    pub(super) fn issue(
+        &mut self,
+        client: &ClientId,
+        realm: &Realm,
+        then: Timestamp,
+        chance: &Chance,
+    ) -> Result<Tokens, Refusal> {
+        let id = self.begin(client, realm, scope::ACCOUNTING, then, chance);
+        self.tokens(id, then, chance)
     }
 
     /// Notes that a refresh begins. Answers its grant, and whether another one of the same grant is

@@ -190,6 +190,16 @@ impl Oauth {
         lock(&self.book).exchange(client, code, redirect_uri, verifier, now, &self.chance)
     }
 
+    /// Tokens without browser and code; see [`Book::issue`].
+    pub(crate) fn issue(
+        &self,
+        client: &ClientId,
+        realm: &Realm,
+        then: Timestamp,
+    ) -> Result<Tokens, Refusal> {
+        lock(&self.book).issue(client, realm, then, &self.chance)
+    }
+
     /// Notes that a refresh begins, which is how two at once are seen.
     pub(crate) fn begin_refresh(&self, client: &ClientId, value: &str) -> Refreshing<'_> {
         let (grant, concurrent) = lock(&self.book).begin_refresh(client, value);

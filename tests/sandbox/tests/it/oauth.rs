@@ -291,6 +291,28 @@ async fn the_admin_expires_access_and_revokes_refresh_apart() {
 }
 
 #[tokio::test]
+async fn tokens_can_be_issued_in_bulk_and_are_as_old_as_asked_for() {
+    let app = TestSandbox::connected().await;
+    let issue = async |days: i64| {
+        let wish = json!({ "realms": ["901", "902"], "ageS": days * DAY });
+        app.admin_post("/tokens/issue", wish).await.body["tokens"].clone()
+    };
+    let issued = issue(65).await;
+    assert_eq!((&issued[0]["realm"], &issued[1]["realm"]), (&json!("901"), &json!("902")));
+    for tokens in issued.as_array().unwrap() {
+        assert_eq!(tokens["refreshExpiresIn"], 100 * DAY);
+        let old = tokens["refreshToken"].as_str().unwrap();
+        let fresh = app.refresh(old).await.ok();
+        assert_ne!(fresh.body["refresh_token"], old, "a token of 65 days is replaced");
+    }
+    let dead = issue(101).await;
+    let dead = dead[0]["refreshToken"].as_str().unwrap();
+    assert_eq!(app.refresh(dead).await.body["error"], "invalid_grant");
+    let stranger = json!({ "realms": ["901"], "clientId": "nobody" });
+    assert_eq!(app.admin_try("/tokens/issue", stranger).await.status, 400);
+}
+
+#[tokio::test]
 async fn two_refreshes_at_once_are_counted_and_kill_the_grant_if_so_set() {
     let app = TestSandbox::connected().await;
     app.admin_post("/oauth", json!({ "revokeOnConcurrentRefresh": true })).await;

@@ -131,6 +131,8 @@ impl Connection {
             uses: call.uses.clone(),
             status: None,
             error: None,
+            scanned: None,
+            units: None,
             outcome: Outcome::Forwarded,
             duration_ms: 0,
         };
@@ -164,6 +166,9 @@ impl Connection {
             if let Ok(answer) = &answer {
                 entry.status = Some(answer.status().as_u16());
                 entry.error = aws_error(answer);
+                if call.action == "dynamodb:Query" {
+                    (entry.scanned, entry.units) = cost(answer);
+                }
             }
             if when.is_none() {
                 if answer.is_err() {
@@ -219,6 +224,13 @@ fn refusal(call: &Call, status: u16) -> Result<Response<Bytes>, Closed> {
         .header(CONTENT_TYPE, content_type)
         .body(Bytes::from_static(body.as_bytes()))
         .map_err(|_| Closed)
+}
+
+/// What a query looked at, and what it cost.
+fn cost(answer: &Response<Bytes>) -> (Option<u64>, Option<f64>) {
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let units = body.pointer("/ConsumedCapacity/CapacityUnits").and_then(serde_json::Value::as_f64);
+    (body["ScannedCount"].as_u64(), units)
 }
 
 /// The error's name as AWS's JSON protocols give it: in a header, or as `__type` in the body.

@@ -60,6 +60,12 @@ pub struct Entry {
     pub status: Option<u16>,
     /// AWS's name of the error, if it answered with one.
     pub error: Option<String>,
+    /// Rows that DynamoDB looked at to answer a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanned: Option<u64>,
+    /// Read or write units, if the caller asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<f64>,
     /// What became of the call.
     pub outcome: Outcome,
     /// Time from arrival to the end.
@@ -166,6 +172,8 @@ mod tests {
             path: "/".into(),
             status,
             error: error.map(str::to_owned),
+            scanned: None,
+            units: None,
             outcome: Outcome::Forwarded,
             duration_ms: 1,
         }
