@@ -23,17 +23,25 @@ class Resolve(unittest.TestCase):
                 routes._resolve({"key": unknown}, self.names)
 
 
-class GrantsPartiql(unittest.TestCase):
-    """Which policies get the emulator's own permission."""
+class Gaps(unittest.TestCase):
+    """Which policies get the emulator's own permissions."""
 
-    def grants(self, *statements):
-        return permissions._grants_partiql({"Statement": list(statements)})
+    def gaps(self, *statements):
+        document = {"Statement": list(statements)}
+        return [
+            policy
+            for policy, (prefix, _) in permissions.GAPS.items()
+            if permissions._grants(document, prefix)
+        ]
 
-    def test_only_an_allowed_partiql_action_counts(self):
+    def test_only_an_allowed_action_of_a_gap_counts(self):
         allow = {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:PartiQLUpdate"]}
-        self.assertTrue(self.grants(allow))
-        self.assertFalse(self.grants(allow | {"Effect": "Deny"}))
-        self.assertFalse(self.grants({"Effect": "Allow", "Action": "dynamodb:PutItem"}))
+        self.assertEqual(self.gaps(allow), ["local-partiql"])
+        self.assertEqual(self.gaps(allow | {"Effect": "Deny"}), [])
+        self.assertEqual(self.gaps({"Effect": "Allow", "Action": "dynamodb:PutItem"}), [])
+        mail = {"Effect": "Allow", "Action": "ses:SendEmail"}
+        self.assertEqual(self.gaps(mail), ["local-ses"])
+        self.assertEqual(self.gaps(allow, mail), ["local-partiql", "local-ses"])
 
 
 class ResourceName(unittest.TestCase):
@@ -45,6 +53,7 @@ class ResourceName(unittest.TestCase):
             "arn:aws:sqs:us-east-1:000000000000:Bell": "queue/Bell",
             "arn:aws:secretsmanager:us-east-1:000000000000:secret:qb/c/*": "secret/qb/c/*",
             "arn:aws:secretsmanager:us-east-1:000000000000:secret:qb-App-1-a1b2c3": "secret/qb-App-1",
+            "arn:aws:ses:us-east-1:000000000000:identity/*": "identity/*",
             "arn:aws:events:us-east-1:000000000000:event-bus/b": "event-bus/b",
             "*": "*",
         }

@@ -49,7 +49,7 @@ pub(super) fn connection(alert: &ConnectionAlert, reader: Reader, about: &About<
     };
     let what_to_do = vec![
         format!(
-            "An administrator of your company opens the page below, signs in as for your timecards, and allows the connection in QuickBooks. {first} When QuickBooks asks for a company, choose \"{name}\" again."
+            "An administrator of your company opens the page below, signs in the way you do for your timecards, and allows the connection in QuickBooks. {first} When QuickBooks asks for a company, choose \"{name}\" again."
         ),
         "If that is a colleague of yours, please forward this e-mail: the page works for every administrator.".to_owned(),
     ];
