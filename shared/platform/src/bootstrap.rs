@@ -42,6 +42,12 @@ use crate::sweep_runs::SweepRuns;
 use crate::tokens::TokenProvider;
 use crate::work::Work;
 
+/// How long a worker waits for somebody else's refresh of a token.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The same for a function that answers inside the gateway's 30 s: a refresh of its own, and the call
+/// itself, must still fit, or the answer of Intuit would be lost with the function.
+const IN_A_HURRY: Duration = Duration::from_secs(4);
+
 /// Everything that a function can be built of. Making a store makes no call.
 #[derive(Clone)]
 pub struct Platform {
@@ -246,6 +252,7 @@ impl Platform {
             secrets,
             self.clock.clone(),
             config::refresh_margin()?,
+            if self.call_timeout < CALL_TIMEOUT { IN_A_HURRY } else { PATIENCE },
         );
         Ok(QuickBooks::new(
             tokens,

@@ -309,7 +309,10 @@ impl Connections {
         let delete = Delete::builder()
             .table_name(&self.table)
             .key("id", s(&waiting.id))
-            .condition_expression("connectionId = :connection AND confirmBy > :now")
+            .condition_expression(
+                "connectionId = :connection AND versionId = :version AND confirmBy > :now",
+            )
+            .expression_attribute_values(":version", s(&waiting.version_id))
             .expression_attribute_values(":connection", s(&waiting.connection_id))
             .expression_attribute_values(":now", ms(now))
             .build()

@@ -23,8 +23,6 @@ use crate::secrets::Secrets;
 
 pub use crate::refresh::TokenError;
 
-/// How long a caller without a usable token waits for somebody else's refresh.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a process trusts what it read of a connection.
 const CACHED: Duration = Duration::from_secs(30);
 /// A version that was just stored may not be visible yet: it is asked for again, so many times.
@@ -47,6 +45,7 @@ pub struct TokenProvider {
     secrets: Secrets,
     clock: Clock,
     margin: SignedDuration,
+    patience: Duration,
     cache: Arc<Mutex<HashMap<CompanyId, (Instant, Access)>>>,
     /// One read or refresh at a time in a process: eight calls in flight ask once, not eight times.
     alone: Arc<Mutex<()>>,
@@ -54,14 +53,24 @@ pub struct TokenProvider {
 
 impl TokenProvider {
     /// A provider over a refresher and the secrets. A token with less left than `margin` is refreshed
-    /// before use (C4).
+    /// before use (C4). A caller without a usable token waits for somebody else's refresh for at most
+    /// `patience`; what is left of its time must then be enough for a refresh of its own.
     pub fn new(
         refresher: Refresher<OnAws>,
         secrets: Secrets,
         clock: Clock,
         margin: SignedDuration,
+        patience: Duration,
     ) -> Self {
-        Self { refresher, secrets, clock, margin, cache: Arc::default(), alone: Arc::default() }
+        Self {
+            refresher,
+            secrets,
+            clock,
+            margin,
+            patience,
+            cache: Arc::default(),
+            alone: Arc::default(),
+        }
     }
 
     /// An access token that lasts for at least the margin, or that is the best there is.
@@ -131,7 +140,7 @@ impl TokenProvider {
         company: &CompanyId,
         wanted: &Wanted<'_>,
     ) -> Result<Access, TokenError> {
-        let connection = self.refresher.provide(company, wanted, PATIENCE).await;
+        let connection = self.refresher.provide(company, wanted, self.patience).await;
         if connection.is_err() {
             self.cache.lock().await.remove(company);
         }

@@ -127,9 +127,9 @@ impl OAuthError {
     }
 
     /// Whether the request may still be at work at Intuit: nobody answered it, or only a gateway did
-    /// that had waited for it.
+    /// that had passed it on.
     pub fn may_be_under_way(&self) -> bool {
-        matches!(self, Self::Unanswered { .. } | Self::Unavailable { status: 408 | 504 })
+        matches!(self, Self::Unanswered { .. } | Self::Unavailable { status: 408 | 502 | 504 })
     }
 }
 
