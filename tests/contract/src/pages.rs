@@ -92,6 +92,11 @@ fn the_runbook_looks_for_resources_and_log_lines_that_exist() {
         "a company.deleted cannot be read",
         "could not refresh the tokens",
         "Intuit refuses the refresh token",
+        "a sweep could not take care of a company",
+        "a refresh request failed; it comes again",
+        "read the connections that are due",
+        "ask for refreshes",
+        "the tokens are not readable yet",
     ] {
         assert!(runbook.contains(line), "the runbook does not look for: {line}");
         let logged = sources.iter().any(|(_, source)| source.contains(line));

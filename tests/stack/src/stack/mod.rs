@@ -10,6 +10,7 @@
 //! * [`api`]: calls to the product's HTTP API, with a token of any caller.
 //! * [`aws`]: calls to the emulated AWS as its root user, signed by [`sigv4`].
 //! * [`company`]: a company with its QuickBooks file, from nothing to live.
+//! * [`connections`]: many connections at once, of any age, and sweeps over them.
 //! * [`grants`]: what the template's roles allow, against what was used.
 //! * [`host`]: the host app's queue on the bus.
 //! * [`iam`]: permissions, taken away and given back.
@@ -29,6 +30,7 @@ pub mod api;
 pub mod aws;
 pub mod cards;
 pub mod company;
+pub mod connections;
 pub mod control;
 pub mod grants;
 pub mod host;

@@ -10,6 +10,7 @@ mod jobs;
 mod outside;
 mod performance;
 mod set_up;
+mod sweeps;
 mod tokens;
 mod work_list;
 /// Last by name, and so the last to start: it judges what all the others used.

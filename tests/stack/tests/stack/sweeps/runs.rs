@@ -1,0 +1,146 @@
+//! Runs of sweeps: whom they are for, what fails, what dies, and what the report says.
+
+use serde_json::{Value, json};
+use stack_tests::stack::company::Company;
+use stack_tests::stack::connections::{DAY, key};
+use stack_tests::stack::control::at;
+use stack_tests::stack::stored::text;
+use stack_tests::stack::{Stack, eventually};
+
+use super::{LATER, SOON, numbers, put, refreshes, told};
+
+#[tokio::test]
+async fn one_companys_failure_never_stops_a_sweep() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.listen().await;
+    let all = stack.plant(7, 65 * DAY).await;
+    stack.other_connections_rest(&all.iter().collect::<Vec<_>>()).await;
+    let [elsewhere, bare, refused, down, ended, well, fine] = all.as_slice() else {
+        unreachable!()
+    };
+    let set = async |company: &Company, attribute: &str, value: &str| {
+        stack.set("Connections", &key(company), attribute, &json!({ "S": value })).await;
+    };
+    set(elsewhere, "environment", "production").await;
+    set(bare, "secret", "quickbooks-connector/tokens/nobody/none").await;
+    stack.sandbox().post("/tokens/revoke-refresh", &json!({ "realm": refused.realm })).await;
+    let fault = json!({ "path": "tokens/bearer", "realm": down.realm, "status": 500 });
+    stack.sandbox().fault(&fault).await;
+    set(ended, "status", "disconnected").await;
+    let report = stack.sweep_connections("stale", LATER).await;
+    assert_eq!(numbers(&report), [7, 2, 4, 1, 0], "{report}");
+    for company in [well, fine] {
+        assert_eq!(refreshes(&stack, company).await, 1);
+    }
+    let row = stack.connection_row(refused).await;
+    assert_eq!(text(&row, "status"), "reconnectRequired");
+    eventually("the host app to hear of it", SOON, async || {
+        (told(&stack, refused, "connection.reconnect_required").await == 1).then_some(())
+    })
+    .await;
+    // No loop: what was refused for good is not looked at again.
+    stack.sandbox().clear_faults().await;
+    stack.sandbox().advance(300).await;
+    let report = stack.sweep_connections("stale", LATER).await;
+    let [due, refreshed, failed, ..] = numbers(&report);
+    assert_eq!((due, refreshed, failed), (4, 1, 2), "{report}");
+    assert_eq!(told(&stack, refused, "connection.reconnect_required").await, 1);
+    stack.uproot(&all).await;
+}
+
+#[tokio::test]
+async fn the_five_minute_sweep_sees_what_is_in_use_and_leaves_the_rest_in_peace() {
+    let (stack, _alone) = Stack::alone().await;
+    // Five minutes are left of their access tokens.
+    let all = stack.plant(4, 3300).await;
+    let [used, off, idle, busy] = all.as_slice() else { unreachable!() };
+    stack.other_connections_rest(&all.iter().collect::<Vec<_>>()).await;
+    let now = stack.sandbox().now().await.as_millisecond();
+    for (company, hours) in [(used, 23), (off, 1), (idle, 25), (busy, 25)] {
+        put(&stack, company, "activeAt", now - hours * 3_600_000).await;
+    }
+    let work = json!({ "company": { "S": busy.id } });
+    stack.set("Companies", &work, "nextDue", &json!({ "N": (now - 1000).to_string() })).await;
+    let body = json!({ "companyId": off.id, "automaticRefresh": false });
+    stack.put(&off.admin, &format!("/settings?companyId={}", off.id), &body).await.ok();
+    let report = stack.sweep_connections("access", SOON).await;
+    assert_eq!(numbers(&report), [4, 2, 0, 2, 0], "{report}");
+    for (company, times) in [(used, 1), (off, 0), (idle, 0), (busy, 1)] {
+        assert_eq!(refreshes(&stack, company).await, times, "{}", company.id);
+    }
+    let report = stack.sweep_connections("access", SOON).await;
+    assert_eq!(numbers(&report), [0, 0, 0, 0, 0], "those that rest are not read again: {report}");
+    // A use puts it back.
+    stack.get(&idle.admin, &format!("/status?companyId={}", idle.id)).await.ok();
+    eventually("the note of the use", SOON, async || {
+        let row = stack.connection_row(idle).await;
+        row["activeShard"].is_string().then_some(())
+    })
+    .await;
+    let report = stack.sweep_connections("access", SOON).await;
+    assert_eq!(numbers(&report), [1, 1, 0, 0, 0], "{report}");
+    // Automatic refresh off stops this sweep only.
+    put(&stack, off, "refreshedAt", now - 65 * 86_400_000).await;
+    let report = stack.sweep_connections("stale", SOON).await;
+    assert_eq!(numbers(&report), [1, 1, 0, 0, 0], "{report}");
+    stack.uproot(&all).await;
+}
+
+/// Killed right before it asks Intuit for the third company: the message comes again.
+#[tokio::test]
+async fn a_function_that_dies_in_the_middle_of_a_chunk_loses_and_doubles_nothing() {
+    let (stack, _alone) = Stack::alone().await;
+    let all = stack.plant(5, 65 * DAY).await;
+    stack.other_connections_rest(&all.iter().collect::<Vec<_>>()).await;
+    stack.hide_refreshes_for(20).await;
+    let mut order = at("token-refresh", "before");
+    order["path"] = "/oauth2/v1/tokens/bearer".into();
+    order["nth"] = 3.into();
+    stack.control().crash(&order).await;
+    let begun = stack.invoke("token-refresh", &json!({ "sweep": "stale" })).await;
+    eventually("the crash", SOON, async || (stack.control().applied().await == 1).then_some(()))
+        .await;
+    stack.control().clear_rules().await;
+    // The lease of the one that was under way runs out.
+    stack.sandbox().advance(201).await;
+    let report = stack.swept(&begun, LATER).await;
+    stack.hide_refreshes_for(1080).await;
+    assert_eq!(numbers(&report), [5, 5, 0, 0, 0], "{report}");
+    for company in &all {
+        assert_eq!(refreshes(&stack, company).await, 1, "{}", company.id);
+    }
+    stack.uproot(&all).await;
+}
+
+#[tokio::test]
+async fn two_sweeps_at_once_refresh_each_company_once() {
+    let (stack, _alone) = Stack::alone().await;
+    let all = stack.plant(4, 65 * DAY).await;
+    stack.other_connections_rest(&all.iter().collect::<Vec<_>>()).await;
+    let (first, second) = tokio::join!(
+        stack.sweep_connections("stale", SOON),
+        stack.sweep_connections("stale", SOON)
+    );
+    for report in [first, second] {
+        let [due, refreshed, failed, skipped, left] = numbers(&report);
+        assert_eq!((failed, left, due), (0, 0, refreshed + skipped), "{report}");
+    }
+    for company in &all {
+        let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+        assert_eq!(tokens["refresh"], 1, "{tokens}");
+        assert_eq!(tokens["concurrentRefresh"].as_u64().unwrap_or_default(), 0, "{tokens}");
+    }
+    stack.uproot(&all).await;
+}
+
+/// Every read or write of a run's row names a run; the report of what is not known is nothing.
+#[tokio::test]
+async fn a_report_of_a_run_that_is_not_known_is_nothing() {
+    let (stack, _shared) = Stack::shared().await;
+    let unknown = json!({ "report": "stale/2026-11-22T02:00:00.123Z/00000000" });
+    assert_eq!(stack.invoke("token-refresh", &unknown).await, Value::Null);
+    for kind in ["access", "stale", "hard-expiry"] {
+        let report = stack.invoke("token-refresh", &json!({ "report": kind })).await;
+        assert!(report.is_null() || text(&report, "run").starts_with(kind), "{report}");
+    }
+}
