@@ -15,8 +15,9 @@
 //! 3. Whoever takes over a lease that ran out first asks Secrets Manager for every version that was
 //!    promised and not resolved. If one is there, Intuit's answer was stored and only the row was not:
 //!    it is adopted.
-//! 4. Ask Intuit, unless too little of the lease is left. Put the answer under the promised VersionId,
-//!    again and again while the lease lasts. Point the row at it, under the fence.
+//! 4. Read the app's keys, and ask Intuit at once, unless too little of the lease is left. Put the answer
+//!    under the promised VersionId, again and again while the lease lasts. Point the row at it, under the
+//!    fence.
 //! 5. An answer that never came **keeps the lease** until it runs out: the request may still be under way
 //!    at Intuit, so nobody asks again before it cannot be. Then the old value is tried once more, as
 //!    after a crash. Any other failure gives the lease back with a **cool-down**, so that a company whose
@@ -30,10 +31,12 @@
 //! # Guaranteed
 //!
 //! * Never two refreshes of a connection at Intuit under a live lease, however many ask.
-//! * A token that Intuit gave is lost only if its answer never came, or if the process died before the
-//!   put was acknowledged. If Intuit honours the old value then, the connection lives on.
+//! * A token that Intuit gave is lost only if its answer did not come within the lease, or if the process
+//!   died before the put was acknowledged. If Intuit honours the old value then, the connection lives on.
 //! * `reconnect_required` is never declared while a token that we stored is honoured.
-//! * No token is stored for a connection that was ended or replaced meanwhile, and none under another's.
+//! * A connection that was ended or replaced meanwhile gets no new token: its row is not touched, its
+//!   secret is destroyed whatever was put there before, and what Intuit gave is given back. None gets
+//!   another's.
 //! * A caller whose token lasts for more than a minute, and was not refused, never waits for a refresh.
 //! * Everybody gets an answer within a bounded time: the caller's patience, and one refresh of its own.
 //!
@@ -186,6 +189,11 @@ impl<S: Surroundings> Refresher<S> {
                 }
                 LeaseAsked::Held => later("another refresh is under way"),
             };
+            // The refresh of one's own may have taken longer than the token at hand lasted.
+            let usable = usable && {
+                let now = self.world.now().await;
+                matches!(need(&connection, wanted, now), Need::Refresh { usable: true })
+            };
             return if usable { Ok(connection) } else { Err(hindered) };
         }
     }
@@ -217,13 +225,21 @@ impl<S: Surroundings> Refresher<S> {
                 return Err(error);
             }
         };
-        let asked = self.world.now().await;
-        if lease.until.duration_since(asked) < UNDER_WAY + STORING {
-            self.world.give_back(lease, &GivenBack::Unused).await?;
-            return Err(later("this refresh was held up before it could begin"));
-        }
-        match self.world.ask_intuit(before, &current).await {
-            Ok(grant) => self.keep(lease, TokenSet::from_grant(&grant, asked)).await,
+        let answer = match self.world.app(before).await {
+            Ok(app) => {
+                // Nothing comes between this look at the clock and the sending.
+                let asked = self.world.now().await;
+                if lease.until.duration_since(asked) < UNDER_WAY + STORING {
+                    self.world.give_back(lease, &GivenBack::Unused).await?;
+                    return Err(later("this refresh was held up before it could begin"));
+                }
+                let answer = self.world.ask_intuit(&app, &current).await;
+                answer.map(|grant| TokenSet::from_grant(&grant, asked))
+            }
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(tokens) => self.keep(lease, tokens).await,
             Err(OAuthError::InvalidGrant { description }) => {
                 let reason = description.unwrap_or_else(|| "invalid_grant".to_owned());
                 self.refused_for_good(lease, &reason).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use quickbooks::{OAuth, OAuthError, TokenGrant};
+use quickbooks::{AppCredentials, OAuth, OAuthError, TokenGrant};
 use tokio::sync::Mutex;
 
 use super::lease::{Expiries, GivenBack, Lease, LeaseAsked};
@@ -76,10 +76,16 @@ pub trait Surroundings: Clone + Send + Sync {
         fence: u64,
         tokens: &TokenSet,
     ) -> impl Future<Output = Result<()>> + Send;
-    /// Asks Intuit for new tokens: once, without any retry.
-    fn ask_intuit(
+    /// The keys of the Intuit app that the connection was made with. [`OAuthError::NotSent`] when they
+    /// cannot be read, [`OAuthError::InvalidClient`] when ours are another app's.
+    fn app(
         &self,
         connection: &Connection,
+    ) -> impl Future<Output = std::result::Result<AppCredentials, OAuthError>> + Send;
+    /// Asks Intuit for new tokens: at once, and once, without any retry.
+    fn ask_intuit(
+        &self,
+        app: &AppCredentials,
         current: &TokenSet,
     ) -> impl Future<Output = std::result::Result<TokenGrant, OAuthError>> + Send;
     /// Gives back what Intuit granted to a connection that was ended meanwhile.
@@ -176,11 +182,10 @@ impl Surroundings for OnAws {
         self.secrets.put(secret, version, fence, tokens).await
     }
 
-    async fn ask_intuit(
+    async fn app(
         &self,
         connection: &Connection,
-        current: &TokenSet,
-    ) -> std::result::Result<TokenGrant, OAuthError> {
+    ) -> std::result::Result<AppCredentials, OAuthError> {
         let app = self
             .secrets
             .app()
@@ -191,7 +196,15 @@ impl Surroundings for OnAws {
             self.secrets.forget_app().await;
             return Err(OAuthError::InvalidClient);
         }
-        let answer = self.oauth.refresh(&app, &current.refresh).await;
+        Ok(app)
+    }
+
+    async fn ask_intuit(
+        &self,
+        app: &AppCredentials,
+        current: &TokenSet,
+    ) -> std::result::Result<TokenGrant, OAuthError> {
+        let answer = self.oauth.refresh(app, &current.refresh).await;
         if matches!(answer, Err(OAuthError::InvalidClient)) {
             self.secrets.forget_app().await;
         }
