@@ -134,13 +134,17 @@ pub struct Expiries {
 }
 
 /// What a refresh tells about the connection's end, and about warning of it (C7).
-struct HardExpiry {
-    hard: Option<Timestamp>,
-    warn_at: Option<Timestamp>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HardExpiry {
+    /// When it ends whatever is refreshed, where that is known.
+    pub hard: Option<Timestamp>,
+    /// When somebody must next be warned.
+    pub warn_at: Option<Timestamp>,
 }
 
 impl HardExpiry {
-    fn after(before: &Connection, expiries: Expiries) -> Self {
+    /// After the refresh of a connection, as it was `before`.
+    pub fn after(before: &Connection, expiries: Expiries) -> Self {
         let known = before.hard_expires_at.map(at);
         let ends = expiry::Ends { soft: at(before.refresh_expires_at), hard: known };
         let now = expiries.issued;

@@ -171,20 +171,11 @@ async fn disconnect(handle: &Handle) {
     let began = handle.world().now;
     let ended = loop {
         handle.before(Call::Other).await;
-        let mut world = handle.world();
-        let (now, clock) = (world.now, at(world.clock()));
-        let Some(row) = &mut world.rows[0] else { return };
-        let refreshing = row.refresh_until.is_some_and(|until| until > clock.as_millisecond());
-        if !refreshing || now - began >= 20_000 {
-            rows::disconnect(row, clock);
-            let row = row.clone();
-            world.meet(if refreshing { Met::DisconnectedDuring } else { Met::Disconnected });
-            world.say(|_| format!("  {} is disconnected", row.connection_id));
-            world.changed = true;
-            break row;
+        let ended = handle.world().disconnect(began + 20_000);
+        match ended {
+            Some(ended) => break ended,
+            None => handle.sleep(1_000).await,
         }
-        drop(world);
-        handle.sleep(1_000).await;
     };
     handle.before(Call::Other).await;
     handle.world().revoke_stored(&ended);
@@ -238,6 +229,22 @@ impl World {
         }
     }
 
+    /// Ends the first company's connection, unless somebody is refreshing it and there is time to wait.
+    fn disconnect(&mut self, waits_until: i64) -> Option<Connection> {
+        let (now, clock) = (self.now, at(self.clock()));
+        let row = self.rows[0].as_mut()?;
+        let refreshing = row.refresh_until.is_some_and(|until| until > clock.as_millisecond());
+        if refreshing && now < waits_until {
+            return None;
+        }
+        rows::disconnect(row, clock);
+        let row = row.clone();
+        self.meet(if refreshing { Met::DisconnectedDuring } else { Met::Disconnected });
+        self.say(|_| format!("  {} is disconnected", row.connection_id));
+        self.changed = true;
+        Some(row)
+    }
+
     fn revoke_stored(&mut self, row: &Connection) {
         let Some(secret) = self.secret(&row.secret) else { return };
         let Some(version) = secret.versions.iter().find(|version| version.id == row.version_id)
@@ -273,39 +280,48 @@ pub(crate) async fn last(handle: Handle, company: &'static str) {
     loop {
         let wanted = Wanted::refreshed_since(since);
         let answer = refresher.provide(&company, &wanted, Duration::ZERO).await;
-        let mut world = handle.world();
-        world.say(|_| {
-            format!("  the last caller: {:?}", answer.as_ref().map(|row| &row.version_id))
-        });
-        match answer {
-            Ok(row) => {
-                let honoured = world.is_honoured(&row);
-                if !honoured {
-                    world.violate(Violation::WrongAnswer, "Intuit does not honour what is current");
-                }
-                return;
-            }
-            // That these are right was judged when they were written.
-            Err(TokenError::ReconnectRequired) => return,
-            Err(TokenError::NotConnected) => {
-                let row = world.row_of(&format!("company#{company}")).clone();
-                if row.is_none_or(|row| row.status != ConnectionStatus::Disconnected) {
-                    world.violate(Violation::WrongAnswer, "told not connected, and it is");
-                }
-                return;
-            }
-            Err(_) if world.now - began > PROVEN_WITHIN => {
-                world.violate(Violation::NoProgress, "no token in a world that has healed");
-                return;
-            }
-            Err(_) => {}
+        if handle.world().judge_last(company.as_ref(), began, answer) {
+            return;
         }
-        drop(world);
         handle.sleep(5_000).await;
     }
 }
 
 impl World {
+    /// Whether the last caller knows what it wanted to know.
+    fn judge_last(
+        &mut self,
+        company: &str,
+        began: i64,
+        answer: Result<Connection, TokenError>,
+    ) -> bool {
+        self.say(|_| {
+            format!("  the last caller: {:?}", answer.as_ref().map(|row| &row.version_id))
+        });
+        match answer {
+            Ok(row) => {
+                if !self.is_honoured(&row) {
+                    self.violate(Violation::WrongAnswer, "Intuit does not honour what is current");
+                }
+                true
+            }
+            // That these are right was judged when they were written.
+            Err(TokenError::ReconnectRequired) => true,
+            Err(TokenError::NotConnected) => {
+                let row = self.row_of(company).clone();
+                if row.is_none_or(|row| row.status != ConnectionStatus::Disconnected) {
+                    self.violate(Violation::WrongAnswer, "told not connected, and it is");
+                }
+                true
+            }
+            Err(_) if self.now - began > PROVEN_WITHIN => {
+                self.violate(Violation::NoProgress, "no token in a world that has healed");
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     fn is_honoured(&self, row: &Connection) -> bool {
         let Some(secret) = self.secrets.iter().find(|secret| secret.name == row.secret) else {
             return false;

@@ -63,8 +63,10 @@ pub(crate) struct Request {
     pub value: u64,
     pub process: usize,
     pub plan: Plan,
-    /// What it came to, once Intuit has handled it: a grant's number, or a refusal.
-    pub result: Option<Option<usize>>,
+    /// The number of the grant, if Intuit granted it.
+    pub granted: Option<usize>,
+    /// Whether Intuit is done with it.
+    pub done: bool,
     /// Nobody waits for it any more.
     pub abandoned: bool,
 }

@@ -134,7 +134,7 @@ impl World {
     /// Somebody is about to ask Intuit.
     pub(crate) fn check_send(&mut self, row: &str, chain: usize, value: u64) {
         let busy = self.requests.iter().any(|request| {
-            request.chain == chain && request.result.is_none() && request.plan.handled.is_some()
+            request.chain == chain && !request.done && request.plan.handled.is_some()
         });
         if busy {
             self.violate(

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use platform::connections::{CLEAN_UP, Connection, ConnectionStatus};
+use platform::refresh::lease::HardExpiry;
 use platform::refresh::{Expiries, GivenBack, Lease, LeaseAsked};
 
 /// `Connections::take_lease`.
@@ -57,14 +58,14 @@ pub(crate) fn holds(row: &Connection, lease: &Lease) -> bool {
 }
 
 /// `Connections::point_at`, where the fence lets it through.
-pub(crate) fn point_at(row: &mut Connection, version: &str, expiries: Expiries) {
+pub(crate) fn point_at(row: &mut Connection, lease: &Lease, version: &str, expiries: Expiries) {
     version.clone_into(&mut row.version_id);
     row.access_expires_at = expiries.access.as_millisecond();
     row.refresh_expires_at = expiries.refresh.as_millisecond();
     row.refreshed_at = expiries.issued.as_millisecond();
-    if let Some(hard) = expiries.hard {
-        row.hard_expires_at = Some(hard.as_millisecond());
-    }
+    let HardExpiry { hard, warn_at } = HardExpiry::after(&lease.connection, expiries);
+    row.hard_expires_at = hard.map(Timestamp::as_millisecond);
+    row.warn_at = warn_at.map(Timestamp::as_millisecond);
     "ok".clone_into(&mut row.last_refresh_result);
     release(row);
     row.unresolved_versions.clear();

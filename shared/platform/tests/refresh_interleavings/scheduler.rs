@@ -165,8 +165,11 @@ impl Schedule {
     /// Steps until nobody has anything to do, and nothing is under way any more.
     fn go(&mut self) {
         loop {
-            let Some(task) = self.with(next) else { return };
-            let Some(task) = task else { continue };
+            let task = match self.with(next) {
+                Next::Goes(task) => task,
+                Next::TimePasses => continue,
+                Next::Over => return,
+            };
             if self.with(|world| dies(world, task)) {
                 self.bury();
                 continue;
@@ -249,8 +252,17 @@ impl Schedule {
     }
 }
 
-/// The task that goes next; `Some(None)` when time has passed instead, `None` when nothing is left.
-fn next(world: &mut World) -> Option<Option<usize>> {
+/// What happens next.
+enum Next {
+    /// This task takes a step.
+    Goes(usize),
+    /// Nobody does yet.
+    TimePasses,
+    /// Nothing is left to happen, or something was violated.
+    Over,
+}
+
+fn next(world: &mut World) -> Next {
     let mut ready = 0;
     let mut soonest = i64::MAX;
     for task in &world.tasks {
@@ -267,25 +279,25 @@ fn next(world: &mut World) -> Option<Option<usize>> {
             Later::Do(effect) => effect(world),
         }
         world.check_rows();
-        return if world.violation.is_some() { None } else { Some(None) };
+        return if world.violation.is_some() { Next::Over } else { Next::TimePasses };
     }
     if ready == 0 {
         if soonest == i64::MAX {
-            return None;
+            return Next::Over;
         }
         world.now = soonest;
-        return Some(None);
+        return Next::TimePasses;
     }
     let mut chosen = world.rng.index(ready);
     for (index, task) in world.tasks.iter().enumerate() {
         if task.wake <= world.now {
             if chosen == 0 {
-                return Some(Some(index));
+                return Next::Goes(index);
             }
             chosen -= 1;
         }
     }
-    None
+    Next::Over
 }
 
 /// Whether the process of this task dies right now, with all that it is doing.

@@ -380,7 +380,9 @@ impl World {
                     && row.refresh_until.is_none_or(|at| at <= now.as_millisecond()) =>
             {
                 let lease = Lease::taken(seen.clone(), owner, promised, now);
-                self.rows[company].as_mut().map(|row| rows::write_lease(row, &lease));
+                if let Some(row) = self.rows[company].as_mut() {
+                    rows::write_lease(row, &lease);
+                }
                 LeaseAsked::Taken(Box::new(lease))
             }
             _ => rows::take(&mut self.rows[company], seen, owner, promised, now),
@@ -453,7 +455,7 @@ impl World {
         let row = self.row_of(&lease.connection.id);
         let Some(row) = row else { return false };
         let over = row.status == platform::connections::ConnectionStatus::Disconnected;
-        rows::point_at(row, version, expiries);
+        rows::point_at(row, lease, version, expiries);
         if over {
             self.violate(Violation::WrittenAfterDisconnect, version.to_owned());
         }
@@ -481,7 +483,7 @@ impl World {
         match (broken, outcome) {
             (Some(Broken::NoCoolDown), Owned::Failed { .. }) => row.refresh_after = None,
             (Some(Broken::ForgetsPromises), Owned::Failed { .. }) => {
-                row.unresolved_versions.clear()
+                row.unresolved_versions.clear();
             }
             _ => {}
         }
@@ -595,7 +597,8 @@ impl World {
         self.say(|_| {
             format!("  request {number} to Intuit: chain {chain}, value {value}, {plan:?}")
         });
-        let request = Request { chain, value, process, plan, result: None, abandoned: false };
+        let (granted, done, abandoned) = (None, false, false);
+        let request = Request { chain, value, process, plan, granted, done, abandoned };
         self.requests.push(request);
         if let Some(handled) = plan.handled {
             self.later.push((self.now + handled, Later::Handle(number)));
@@ -606,11 +609,11 @@ impl World {
     }
 
     fn hear(&mut self, number: usize) -> std::result::Result<TokenGrant, OAuthError> {
-        let Request { plan, result, process, .. } = self.requests[number].clone();
+        let Request { plan, granted, done, process, .. } = self.requests[number].clone();
         let task = self.current;
         let heard = plan.heard.is_some_and(|at| at < self.processes[process].gives_up);
-        let answer = match (heard, plan.answer, result) {
-            (true, Answer::Result, Some(Some(grant))) => {
+        let answer = match (heard, plan.answer, granted) {
+            (true, Answer::Result, Some(grant)) => {
                 let (until, errand) = (self.tasks[task].lease_until, self.tasks[task].errand);
                 if until < self.now {
                     self.meet(Met::AnswerLate);
@@ -626,7 +629,7 @@ impl World {
                     refresh_hard_expires_in: None,
                 });
             }
-            (true, Answer::Result, Some(None)) => {
+            (true, Answer::Result, None) if done => {
                 self.tasks[task].refused = Some(self.now);
                 Err(OAuthError::InvalidGrant { description: None })
             }
@@ -641,7 +644,7 @@ impl World {
             _ => Err(OAuthError::Unanswered { reason: "no answer".to_owned() }),
         };
         self.requests[number].abandoned = true;
-        if let Some(Some(grant)) = result {
+        if let Some(grant) = granted {
             self.meet(Met::AnswerLost);
             self.grants[grant].state = GrantState::Lost;
             if self.grants[grant].rotated {

@@ -269,7 +269,7 @@ impl World {
     /// A line of the trace; costs nothing when there is none.
     pub(crate) fn say(&mut self, line: impl FnOnce(&Self) -> String) {
         if self.trace.is_some() {
-            let line = format!("{:>10.3}  {}", self.now as f64 / 1_000.0, line(self));
+            let line = format!("{:>6}.{:03}  {}", self.now / 1_000, self.now % 1_000, line(self));
             self.trace.get_or_insert_default().push(line);
         }
     }
@@ -370,7 +370,8 @@ impl World {
             ),
             None => format!("Intuit: invalid_grant for request {number}"),
         });
-        self.requests[number].result = Some(result);
+        self.requests[number].granted = result;
+        self.requests[number].done = true;
         self.changed = true;
     }
 }
