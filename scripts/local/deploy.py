@@ -7,7 +7,7 @@ import subprocess
 
 import tomlkit
 
-from local import environment, grants, mails, mappings, permissions, routes, template
+from local import environment, grants, mails, mappings, permissions, routes, template, web
 from local.environment import (
     API_HOST,
     API_ID,
@@ -88,6 +88,18 @@ def put_app_credentials(stack):
     client("secretsmanager").put_secret_value(
         SecretId=next(iter(secret.values())), SecretString=json.dumps(APP_CREDENTIALS)
     )
+
+
+def register_pages():
+    """Enters the addresses that the README has one enter at Intuit, in the sandbox in its place."""
+    app = {
+        "clientId": APP_CREDENTIALS["clientId"],
+        "reconnectUrl": f"{API_URL}/reconnect",
+        "disconnectUrl": f"{API_URL}/disconnected",
+    }
+    answer = web.send_json("POST", f"{SANDBOX_ADMIN_URL}/apps", app)
+    if answer.status >= 300:
+        raise Failed(f"The sandbox did not take the app's addresses: {answer.status} {answer.body[:200]!r}")
 
 
 def _by_type():

@@ -32,6 +32,7 @@ def running(latency="off"):
             deploy.sam_deploy(template.built())
             stack = deploy.describe(deploy.complete())
             deploy.put_app_credentials(stack)
+            deploy.register_pages()
         yield stack, processes
     finally:
         STACK_FILE.unlink(missing_ok=True)

@@ -109,8 +109,8 @@ async fn change_company(State(app): Shared, Path(realm): Path<String>, body: Byt
 
 async fn disconnect(State(app): Shared, Path(realm): Path<String>) -> Answer {
     let company = find(&app, &realm)?;
-    let ended = app.oauth.disconnect(&company.realm);
-    Ok(Json(json!({ "grantsEnded": ended })).into_response())
+    let (ended, leads_to) = app.oauth.disconnect(&company.realm);
+    Ok(Json(json!({ "grantsEnded": ended, "leadsTo": leads_to })).into_response())
 }
 
 fn kind_of(entity: &str) -> Result<Kind, Problem> {

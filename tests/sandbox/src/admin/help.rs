@@ -28,7 +28,11 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/companies", "add one"),
     ("GET", "/companies/{realm}", "one company"),
     ("POST", "/companies/{realm}", "change its settings"),
-    ("POST", "/companies/{realm}/disconnect", "disconnect it from QuickBooks' side"),
+    (
+        "POST",
+        "/companies/{realm}/disconnect",
+        "disconnect it from QuickBooks' side; says where that leads the browser",
+    ),
     ("GET", "/companies/{realm}/{entity}", "its entities of one kind: search, limit"),
     ("POST", "/companies/{realm}/{entity}", "store one or many, unchecked"),
     ("GET", "/companies/{realm}/{entity}/{id}", "one entity"),

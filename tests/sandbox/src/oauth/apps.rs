@@ -18,6 +18,8 @@ pub(crate) struct Registration {
     pub(crate) redirect_uris: Vec<String>,
     /// Where Intuit sends a customer who must connect again (mandatory in the portal since 2026).
     pub(crate) reconnect_url: Option<String>,
+    /// Where Intuit sends the browser of somebody who disconnected the app in QuickBooks.
+    pub(crate) disconnect_url: Option<String>,
     /// Blocked by Intuit: no token and no call. The token endpoint says `unauthorized_client`.
     pub(crate) blocked: bool,
 }
@@ -30,6 +32,7 @@ pub(crate) struct Wish {
     client_secret: Option<String>,
     redirect_uris: Option<Vec<String>>,
     reconnect_url: Option<String>,
+    disconnect_url: Option<String>,
     blocked: Option<bool>,
 }
 
@@ -45,6 +48,7 @@ impl Apps {
             client_secret: client_secret.to_owned(),
             redirect_uris: Vec::new(),
             reconnect_url: None,
+            disconnect_url: None,
             blocked: false,
         };
         Self(BTreeMap::from([(registration.client_id.clone(), registration)]))
@@ -87,7 +91,10 @@ impl Apps {
             .unwrap_or_else(|| known.map_or_else(Vec::new, |app| app.redirect_uris.clone()));
         let reconnect_url =
             wish.reconnect_url.or_else(|| known.and_then(|app| app.reconnect_url.clone()));
-        if let Some(bad) = redirect_uris.iter().chain(&reconnect_url).find(|u| !is_local(u)) {
+        let disconnect_url =
+            wish.disconnect_url.or_else(|| known.and_then(|app| app.disconnect_url.clone()));
+        let mut urls = redirect_uris.iter().chain(&reconnect_url).chain(&disconnect_url);
+        if let Some(bad) = urls.find(|u| !is_local(u)) {
             return Err(format!("{bad} is not a URL on localhost, 127.0.0.1 or [::1]"));
         }
         let registration = Registration {
@@ -95,6 +102,7 @@ impl Apps {
             client_secret,
             redirect_uris,
             reconnect_url,
+            disconnect_url,
             blocked: wish.blocked.unwrap_or_else(|| known.is_some_and(|app| app.blocked)),
         };
         self.0.insert(wish.client_id, registration.clone());
@@ -152,6 +160,7 @@ mod tests {
             r#"{"clientId":"two","clientSecret":""}"#,
             r#"{"clientId":"two","clientSecret":"s","redirectUris":["https://evil.example/"]}"#,
             r#"{"clientId":"two","clientSecret":"s","reconnectUrl":"http://localhost.evil.example"}"#,
+            r#"{"clientId":"two","clientSecret":"s","disconnectUrl":"https://evil.example"}"#,
         ] {
             assert!(apps.register(wish(bad)).is_err(), "{bad}");
         }

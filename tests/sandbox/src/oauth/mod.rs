@@ -31,6 +31,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 pub(crate) use apps::{Registration, Wish, is_local};
 pub(crate) use book::{Consent, Death, Granted, Refusal, Tokens};
@@ -238,9 +239,21 @@ impl Oauth {
         if blocked { Err(Refusal::Blocked) } else { Ok((granted, scopes)) }
     }
 
-    /// Disconnects a company from QuickBooks' side; answers how many grants that ended.
-    pub(crate) fn disconnect(&self, realm: &Realm) -> usize {
-        lock(&self.book).disconnect(realm)
+    /// Disconnects a company from QuickBooks' side; answers how many grants that ended, and where the
+    /// browser of whoever does it is sent: to the disconnect URLs of the apps that were connected, with
+    /// the realm.
+    pub(crate) fn disconnect(&self, realm: &Realm) -> (usize, Vec<String>) {
+        let leads_to = self
+            .registrations()
+            .into_iter()
+            .filter(|app| self.has_grant(&app.client_id, realm))
+            .filter_map(|app| Url::parse(&app.disconnect_url?).ok())
+            .map(|mut url| {
+                url.query_pairs_mut().append_pair("realmId", realm.as_str());
+                url.into()
+            })
+            .collect();
+        (lock(&self.book).disconnect(realm), leads_to)
     }
 
     /// Lets the access tokens of a company expire now; answers how many.

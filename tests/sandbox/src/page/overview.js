@@ -181,7 +181,9 @@ export function companyActions({ realm, profile, liveGrants }, now) {
     'div',
     { class: 'buttons' },
     action(LABELS.disconnect, async () => {
-      const { grantsEnded } = await post(path('companies', realm, 'disconnect'));
+      const { grantsEnded, leadsTo } = await post(path('companies', realm, 'disconnect'));
+      // As Intuit does it to whoever disconnects there.
+      for (const url of leadsTo) window.open(url, '_blank', 'noopener');
       return `${profile.companyName}: ${count(grantsEnded, 'connection')} ended.`;
     }, { ...key('disconnect'), disabled: liveGrants === 0 }),
     action(LABELS.expire, async () => {

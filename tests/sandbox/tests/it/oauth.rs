@@ -272,6 +272,21 @@ async fn revoking_either_token_ends_both() {
 }
 
 #[tokio::test]
+async fn a_disconnect_leads_to_the_pages_of_the_apps_that_were_connected() {
+    let app = TestSandbox::connected().await;
+    let path = format!("/companies/{A}/disconnect");
+    let url = "http://localhost:3000/ended?from=quickbooks";
+    app.admin_post("/apps", json!({ "clientId": "sandbox-client", "disconnectUrl": url })).await;
+    let other = json!({ "clientId": "two", "clientSecret": "s", "disconnectUrl": url });
+    app.admin_post("/apps", other).await;
+    let answer = app.admin(Method::POST, &path, None).await;
+    let leads_to = json!([format!("{url}&realmId={A}")]);
+    assert_eq!((&answer["grantsEnded"], &answer["leadsTo"]), (&json!(1), &leads_to));
+    let again = app.admin(Method::POST, &path, None).await;
+    assert_eq!((&again["grantsEnded"], &again["leadsTo"]), (&json!(0), &json!([])));
+}
+
+#[tokio::test]
 async fn a_disconnect_in_quickbooks_kills_the_tokens() {
     let app = TestSandbox::connected().await;
     app.admin(Method::POST, &format!("/companies/{A}/disconnect"), None).await;
