@@ -18,6 +18,7 @@ def show_urls():
         f"""
 The product's API   {API_URL}
 Tokens for it       POST {SANDBOX_URL}/issuer/token {{"user": "admin-a"}}  (viewer-a, admin-b, admin-both, service, operator)
+Page to reconnect   {API_URL}/reconnect  (sign in as one of these people)
 QuickBooks sandbox  {SANDBOX_URL}  (its page, with buttons for outages: {SANDBOX_ADMIN_URL})
 E-mails             scripts/mails shows what was sent; as JSON: {AWS_URL}/_ministack/ses/messages
 Emulated AWS        {AWS_URL}  (region us-east-1, keys test and test)

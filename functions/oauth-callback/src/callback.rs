@@ -43,7 +43,7 @@ pub async fn callback(
         Ok(connection) if wants_json => {
             Json(json!({ "success": true, "realmId": connection.realm })).into_response()
         }
-        Ok(connection) => callback.pages.success(connection.company.as_ref()),
+        Ok(connection) => callback.pages.success(&connection.company),
         Err(reason) if wants_json => {
             Problem::new(reason.status(), reason.code(), "Not connected", reason.sentence())
                 .into_response()

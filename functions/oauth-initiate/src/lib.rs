@@ -1,111 +1,33 @@
-//! Connecting, first step: `POST /connect` answers a single-use link to a page of ours; that page,
-//! `GET /connect`, binds the browser by a cookie and sends it to Intuit.
+//! Connecting, first step, and the pages that Intuit's settings of an app ask for.
 //!
-//! The link exists because a redirect cannot carry a bearer token: whoever opens it within a minute
-//! goes on, once, and what they authorize goes live only after the asking user confirms it.
+//! # Layout
+//! [`connect`]: a link for a signed-in admin, and on to Intuit. [`reconnect`]: the page where a customer
+//! sees the connection and connects again; [`sign_in`]: how people sign in there. [`disconnected`]:
+//! where Intuit sends a customer who ended the connection in QuickBooks.
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
+pub mod connect;
+pub mod disconnected;
+pub mod reconnect;
+pub mod sign_in;
+
+use axum::Router;
 use axum::routing::get;
-use axum::{Json, Router};
-use jiff::Timestamp;
-use platform::audit::{Action, AuditLog, Entry};
-use platform::caller::{Caller, Permission};
-use platform::clock::Clock;
-use platform::erasure::Erasures;
-use platform::http::{BASE, JsonBody, Origin, public_url, query_value};
-use platform::oauth_states::{Burned, COOKIE, OAuthStates, STATE_LIVES, TICKET_LIVES, random};
-use platform::outcome_page::{OutcomePages, Reason, redirect};
-use platform::problem::Problem;
-use platform::secrets::Secrets;
-use quickbooks::OAuth;
-use serde::Serialize;
+use platform::http::BASE;
 
-/// What the function works with.
-#[derive(Clone)]
-pub struct Connect {
-    /// Links and states.
-    pub states: OAuthStates,
-    /// For the app's client id.
-    pub secrets: Secrets,
-    /// For Intuit's address.
-    pub oauth: OAuth,
-    /// Companies that are being erased.
-    pub erasures: Erasures,
-    /// Who began to connect.
-    pub audit: AuditLog,
-    /// Where a browser goes whose link is no good.
-    pub pages: OutcomePages,
-    /// The clock.
-    pub clock: Clock,
-}
+use crate::connect::Connect;
+use crate::disconnected::Disconnected;
+use crate::reconnect::Reconnect;
 
 /// The routes.
-pub fn router(connect: Connect) -> Router {
-    Router::new()
-        .route(&format!("{BASE}/connect"), get(follow_link).post(make_link))
-        .with_state(connect)
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Link {
-    url: String,
-    expires_at: Timestamp,
-}
-
-async fn make_link(
-    State(connect): State<Connect>,
-    caller: Caller,
-    Origin(origin): Origin,
-    body: JsonBody,
-) -> Result<Json<Link>, Problem> {
-    let company = body.company()?;
-    caller.may(Permission::Administer, &company)?;
-    if connect.erasures.is_under_way(&company).await? {
-        return Err(Problem::company_being_erased());
-    }
-    let now = connect.clock.now().await;
-    let ticket = random();
-    connect.states.put_ticket(&ticket, &company, &caller.subject, now).await?;
-    let entry = Entry::success(&company, Action::ConnectStarted, &caller.subject);
-    connect.audit.write(&[entry], now).await?;
-    Ok(Json(Link {
-        url: format!("{origin}{BASE}/connect?companyId={company}&ticket={ticket}"),
-        expires_at: now + TICKET_LIVES,
-    }))
-}
-
-async fn follow_link(
-    State(connect): State<Connect>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (parts, _) = request.into_parts();
-    let company = query_value(&parts, "companyId").and_then(|company| company.parse().ok());
-    let (Some(company), Some(ticket)) = (company, query_value(&parts, "ticket")) else {
-        return Ok(connect.pages.failure(Reason::LinkUnknown));
-    };
-    let now = connect.clock.now().await;
-    let asked = match connect.states.burn_ticket(&ticket, &company, now).await? {
-        Burned::Valid(asked) => asked,
-        Burned::Expired(_) => return Ok(connect.pages.failure(Reason::LinkExpired)),
-        Burned::Unknown | Burned::OtherBrowser => {
-            return Ok(connect.pages.failure(Reason::LinkUnknown));
-        }
-    };
-    let (state, cookie) = (random(), random());
-    connect.states.put_state(&state, &asked, &cookie, now).await?;
-    let app = connect.secrets.app().await?;
-    let callback = format!("{}{BASE}/callback", public_url(&parts)?);
-    let intuit = connect.oauth.authorize_url(&app.client_id, &callback, &state);
-    let mut response = redirect(&intuit, &[]);
-    let cookie = format!(
-        "{COOKIE}={cookie}; Path={BASE}/callback; Max-Age={}; HttpOnly; Secure; SameSite=Lax",
-        STATE_LIVES.as_secs()
-    );
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+pub fn router(connect: Connect, reconnect: Reconnect, disconnected: Disconnected) -> Router {
+    let connect = Router::new()
+        .route(&format!("{BASE}/connect"), get(connect::follow_link).post(connect::make_link))
+        .with_state(connect);
+    let reconnect = Router::new()
+        .route(&format!("{BASE}/reconnect"), get(reconnect::reconnect_page))
+        .with_state(reconnect);
+    let disconnected = Router::new()
+        .route(&format!("{BASE}/disconnected"), get(disconnected::disconnected_page))
+        .with_state(disconnected);
+    connect.merge(reconnect).merge(disconnected)
 }

@@ -21,6 +21,8 @@ use crate::keys;
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// A use of a connection is noted at most this often.
 pub const NOTE_ACTIVITY_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// A proof of a connection that Intuit's disconnect URL hints at is asked for at most this often.
+pub const PROOF_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// Index over live connections by the age of their refresh token.
 pub const REFRESH_AGE_INDEX: &str = "RefreshAge";
 /// Sparse index over connections in use, by the end of their access token.
@@ -385,6 +387,37 @@ impl Connections {
         match result {
             Ok(_) => Ok(true),
             Err(error) => not_met(error, "note a use of the connection").map(|_| false),
+        }
+    }
+
+    /// Notes that a proof of the company's live connection to this realm is asked for; at most once in
+    /// [`PROOF_EVERY`]. Answers whether to ask.
+    pub async fn ask_for_proof(
+        &self,
+        company: &CompanyId,
+        realm: &RealmId,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(keys::connection(company)))
+            .update_expression("SET proofAskedAt = :now")
+            .condition_expression(
+                "realm = :realm AND #status = :connected \
+                 AND (attribute_not_exists(proofAskedAt) OR proofAskedAt <= :before)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":realm", s(realm.as_ref()))
+            .expression_attribute_values(":connected", s("connected"))
+            .expression_attribute_values(":now", ms(now))
+            .expression_attribute_values(":before", ms(now - PROOF_EVERY))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) => not_met(error, "note that a proof is asked for").map(|_| false),
         }
     }
 

@@ -3,9 +3,28 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use domain::ids::CompanyId;
 use url::Url;
 
 use crate::error::{Error, Result};
+
+/// The look of a plain page.
+const STYLE: &str = "\
+    :root{color-scheme:light dark;--ground:#f3f5f6;--card:#fff;--text:#1b1f24;--line:#d3d9de;\
+    --accent:#0b6b2e;--on-accent:#fff}\
+    @media(prefers-color-scheme:dark){:root{--ground:#14181b;--card:#1d2327;--text:#eef1f3;\
+    --line:#3b454c;--accent:#57c785;--on-accent:#06140b}}\
+    *{box-sizing:border-box}\
+    body{margin:0;min-height:100vh;padding:8vh 1rem 2rem;font:1.0625rem/1.55 system-ui,sans-serif;\
+    background:var(--ground);color:var(--text)}\
+    main{max-width:34rem;margin:0 auto;padding:2rem;background:var(--card);\
+    border:1px solid var(--line);border-radius:14px}\
+    h1{margin:0 0 1rem;font-size:1.6rem;line-height:1.25;text-wrap:balance}\
+    p{margin:0 0 1rem}p:last-child{margin:0}\
+    a{display:inline-block;margin-top:.5rem;padding:.6rem 1.25rem;border-radius:8px;font-weight:600;\
+    background:var(--accent);color:var(--on-accent);text-decoration:none}\
+    a:focus-visible{outline:3px solid Highlight;outline-offset:2px}\
+    @media(max-width:30rem){body{padding:1rem .75rem}main{padding:1.25rem}}";
 
 /// Why connecting did not succeed. The code goes into the redirect as `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,41 +144,68 @@ impl Reason {
 pub struct OutcomePages {
     success: Option<Url>,
     failure: Option<Url>,
+    /// Whether `GET /reconnect` can confirm and begin again, there or in the host app.
+    reconnect: bool,
+}
+
+/// The variable's value as the address of a page of the host app.
+pub fn page_url(name: &str) -> Result<Option<Url>> {
+    crate::config::optional(name)
+        .map(|value| {
+            Url::parse(&value).map_err(|error| Error::Configuration {
+                name: name.to_owned(),
+                reason: format!("is not a URL: {error}"),
+            })
+        })
+        .transpose()
 }
 
 impl OutcomePages {
-    /// Reads `SUCCESS_URL` and `FAILURE_URL`.
+    /// Reads `SUCCESS_URL` and `FAILURE_URL`, and whether `GET /reconnect` leads anywhere.
     pub fn from_env() -> Result<Self> {
-        let url = |name: &str| {
-            crate::config::optional(name)
-                .map(|value| {
-                    Url::parse(&value).map_err(|error| Error::Configuration {
-                        name: name.to_owned(),
-                        reason: format!("is not a URL: {error}"),
-                    })
-                })
-                .transpose()
-        };
-        Ok(Self { success: url("SUCCESS_URL")?, failure: url("FAILURE_URL")? })
+        Ok(Self {
+            success: page_url("SUCCESS_URL")?,
+            failure: page_url("FAILURE_URL")?,
+            reconnect: ["RECONNECT_URL", "SIGN_IN_CLIENT_ID"]
+                .iter()
+                .any(|name| crate::config::optional(name).is_some()),
+        })
     }
 
-    /// The way back to the app, where the user confirms.
-    pub fn success(&self, company: &str) -> Response {
+    /// The way on, where the user confirms.
+    pub fn success(&self, company: &CompanyId) -> Response {
         match &self.success {
-            Some(url) => redirect(url, &[("companyId", company)]),
-            None => page(
+            Some(url) => redirect(url, &[("companyId", company.as_ref())]),
+            None if self.reconnect => plain(
+                StatusCode::OK,
+                "One step is left",
+                "QuickBooks gave access. Confirm within ten minutes that it is your company: the \
+                 connection goes live only then. If you began in your app, you can confirm there, too.",
+                Some(&Link {
+                    to: format!("reconnect?companyId={company}"),
+                    words: "Go on and confirm",
+                }),
+            ),
+            None => plain(
                 StatusCode::OK,
                 "QuickBooks gave access",
                 "Go back to your app and confirm the connection within ten minutes. It goes live only then.",
+                None,
             ),
         }
     }
 
     /// The way back with a reason.
     pub fn failure(&self, reason: Reason) -> Response {
+        let again = Link { to: "reconnect".to_owned(), words: "Start again here" };
         match &self.failure {
             Some(url) => redirect(url, &[("reason", reason.code())]),
-            None => page(reason.status(), "Not connected to QuickBooks", reason.sentence()),
+            None => plain(
+                reason.status(),
+                "Not connected to QuickBooks",
+                reason.sentence(),
+                self.reconnect.then_some(&again),
+            ),
         }
     }
 }
@@ -177,18 +223,32 @@ pub fn redirect(to: &Url, parameters: &[(&str, &str)]) -> Response {
     secure(response)
 }
 
-fn page(status: StatusCode, title: &str, text: &str) -> Response {
+/// A link of a [`plain`] page: an address beside that page, made of our own words and ids.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Where it leads.
+    pub to: String,
+    /// What it says.
+    pub words: &'static str,
+}
+
+/// A plain page of our own words.
+pub fn plain(status: StatusCode, title: &str, text: &str, link: Option<&Link>) -> Response {
+    let link = link
+        .map(|Link { to, words }| format!("<p><a href=\"{to}\">{words}</a></p>"))
+        .unwrap_or_default();
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
-         <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1.5rem;color:#1b1f24;background:#fff}}</style>\
-         </head><body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
+         <link rel=\"icon\" href=\"data:,\"><style>{STYLE}</style>\
+         </head><body><main><h1>{title}</h1><p>{text}</p>{link}</main></body></html>"
     );
     let mut response = (status, Html(html)).into_response();
     response.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
         ),
     );
     secure(response)

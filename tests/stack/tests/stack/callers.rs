@@ -66,6 +66,12 @@ fn rows() -> Vec<Row> {
         row("GET /callback", Rule::Public, (410, ""), |_, _| {
             ("/callback?state=x&code=y&realmId=1".into(), None)
         }),
+        row("GET /reconnect", Rule::Public, (200, ""), |company, _| {
+            (format!("/reconnect?companyId={company}"), None)
+        }),
+        row("GET /disconnected", Rule::Public, (200, ""), |_, _| {
+            ("/disconnected?realmId=1".into(), None)
+        }),
         row(
             "POST /connect/confirm",
             Rule::Administer,

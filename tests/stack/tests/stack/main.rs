@@ -1,6 +1,7 @@
 //! Tests of the deployed stack, from outside. `scripts/test` brings it up; so does
 //! `scripts/dev --bare` in another terminal.
 
+mod activity;
 mod alerts;
 mod callers;
 mod connecting;
@@ -9,6 +10,7 @@ mod intake_input;
 mod jobs;
 mod outside;
 mod performance;
+mod reconnecting;
 mod set_up;
 mod sweeps;
 mod tokens;

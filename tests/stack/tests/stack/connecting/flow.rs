@@ -61,7 +61,7 @@ async fn a_company_connects_in_three_steps_and_is_live_after_the_third() {
     let callback = grant(&stack, &mut visitor, &consent, &company.realm).await;
     let page = visitor.open(&stack, &callback).await;
     assert_eq!(page.status, 200, "{}", page.text);
-    assert!(page.says("confirm the connection"));
+    assert!(page.says("Confirm within ten minutes") && page.says("Go on and confirm"));
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     assert!(visitor.0.is_empty(), "the cookie has done its work");
     let waiting = status(&stack, &company).await;

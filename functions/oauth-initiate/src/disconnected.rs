@@ -1,0 +1,77 @@
+//! `GET /disconnected?realmId=`: where Intuit sends the browser of somebody who disconnected the app in
+//! QuickBooks (the app's "Disconnect URL").
+//!
+//! Anybody can open this address and name any realm, so it is a hint and nothing more: it makes
+//! token-refresh ask Intuit, at most once a minute for a company, and only Intuit's own answer changes
+//! anything. The page is the same for every realm, known or not, and is as slow for all of them, so
+//! that it tells nobody who our customers are.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::ids::RealmId;
+use platform::clock::Clock;
+use platform::connections::Connections;
+use platform::http::query_value;
+use platform::outcome_page::{Link, plain};
+use platform::refresh_requests::{RefreshRequest, RefreshRequests};
+use quickbooks::Environment;
+
+/// Nobody gets the page faster. Asking for a proof takes a fraction of it in a warm process.
+const AS_SLOW: Duration = Duration::from_millis(400);
+/// Nobody gets it later, as far as it is up to us.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the page works with.
+#[derive(Clone)]
+pub struct Disconnected {
+    /// Whose realm it is.
+    pub connections: Connections,
+    /// Where a proof is asked for.
+    pub requests: RefreshRequests,
+    /// Whose realms these are at Intuit.
+    pub environment: Environment,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// The page.
+pub async fn disconnected_page(
+    State(disconnected): State<Disconnected>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let realm = query_value(&parts, "realmId").and_then(|realm| realm.parse::<RealmId>().ok());
+    let hint = async {
+        let Some(realm) = realm else { return };
+        match tokio::time::timeout(PATIENCE, disconnected.prove(&realm)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "could not ask for a proof of a connection"),
+            Err(_) => tracing::error!("asking for a proof of a connection took too long"),
+        }
+    };
+    tokio::join!(hint, tokio::time::sleep(AS_SLOW));
+    plain(
+        StatusCode::OK,
+        "Disconnected in QuickBooks",
+        "QuickBooks told us that the connection was ended there. We look ourselves, and if it is so, \
+         approved timecards wait with us from now on. Nothing is lost. To let them go on to \
+         QuickBooks, connect again.",
+        Some(&Link { to: "reconnect".to_owned(), words: "Connect again" }),
+    )
+}
+
+impl Disconnected {
+    async fn prove(&self, realm: &RealmId) -> platform::Result<()> {
+        let Some(company) = self.connections.company_of(self.environment, realm).await? else {
+            return Ok(());
+        };
+        let now = self.clock.now().await;
+        if self.connections.ask_for_proof(&company, realm, now).await? {
+            self.requests.send(&RefreshRequest::Prove { company_id: company }).await?;
+        }
+        Ok(())
+    }
+}
