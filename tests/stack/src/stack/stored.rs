@@ -27,7 +27,8 @@ pub struct Record {
 }
 
 impl Stack {
-    /// Items of a company whose sort keys begin with `prefix`, as plain JSON, in key order.
+    /// Items of a company whose sort keys begin with `prefix`, as plain JSON, in key order. All of them,
+    /// if it is empty.
     pub async fn stored(&self, table: &str, company: &str, prefix: &str) -> Vec<Value> {
         let mut found = Vec::new();
         let mut body = json!({
@@ -37,6 +38,12 @@ impl Stack {
             "ExpressionAttributeNames": { "#item": "item" },
             "ExpressionAttributeValues": { ":company": { "S": company }, ":prefix": { "S": prefix } },
         });
+        if prefix.is_empty() {
+            // An empty text is no key to compare with.
+            body["KeyConditionExpression"] = "company = :company".into();
+            body["ExpressionAttributeValues"] = json!({ ":company": { "S": company } });
+            body.as_object_mut().map(|body| body.remove("ExpressionAttributeNames"));
+        }
         loop {
             let (status, answer) = self.aws("dynamodb", "Query", &body).await;
             assert_eq!(status, 200, "{answer}");

@@ -94,17 +94,19 @@ async fn a_deleted_company_leaves_nothing_but_one_line_and_no_other_company_lose
     stack.deliver(&company, &cards).await;
     stack.all_synced(&company, &cards, MOMENT).await;
     // One that fails, so that there is a dead letter and a job with an error.
+    let odd = format!("odd-{}", company.id);
     let unmapped = json!({
-        "companyId": company.id, "timecardId": "t-odd", "version": 1, "workerId": "nobody",
+        "companyId": company.id, "timecardId": odd, "version": 1, "workerId": "nobody",
         "projectId": "p-none", "clockIn": "2026-11-19T07:00:00-07:00",
         "clockOut": "2026-11-19T15:00:00-07:00", "breakMinutes": 0, "billable": false,
     });
     stack.post(&Caller::service(), "/timecards", &unmapped).await.ok();
-    let wanted = json!({ "timecardIds": ["t-odd"] });
+    let wanted = json!({ "timecardIds": [odd] });
     stack.job(&company, &wanted, MOMENT).await;
     tested(&stack, &company).await;
     let jobs = outside::table_text(&stack, stack.table("Jobs")).await;
-    assert!(jobs.contains(&company.id), "there is a job to erase");
+    assert!(jobs.contains(&format!("\"{}\"", company.id)), "there is a job to erase");
+    assert!(jobs.contains(&odd), "it has a row about a timecard");
     // Somebody whose id begins with this one's.
     let mut neighbour = stack.company("empty").await;
     neighbour.id = format!("{}-2", company.id);
@@ -139,7 +141,8 @@ async fn a_deleted_company_leaves_nothing_but_one_line_and_no_other_company_lose
     })
     .await;
     let jobs = outside::table_text(&stack, stack.table("Jobs")).await;
-    assert!(!jobs.contains(&company.id) && !jobs.contains("t-odd"), "{jobs}");
+    assert!(!jobs.contains(&format!("\"{}\"", company.id)), "{jobs}");
+    assert!(!jobs.contains(&odd), "{jobs}");
     assert_eq!(left(&stack, &neighbour.id).await, before);
     assert_eq!(tested(&stack, &neighbour).await["connected"], true);
 }

@@ -30,8 +30,23 @@ async fn nothing_is_orphaned(stack: &Stack, company: &Company, when: &str) {
 #[tokio::test]
 async fn connecting_can_be_repeated_wherever_it_died() {
     let (stack, _alone) = Stack::alone().await;
+    // Sampled: about every third call, some before and some after.
+    let died = die_and_repeat(&stack, &mut (1..80).step_by(3)).await;
+    assert!(died >= 7, "only {died} calls were met");
+}
+
+#[tokio::test]
+#[ignore = "long: dies at each of some forty calls"]
+async fn connecting_can_be_repeated_whichever_call_it_died_at() {
+    let (stack, _alone) = Stack::alone().await;
+    let died = die_and_repeat(&stack, &mut (1..80)).await;
+    assert!(died >= 20, "only {died} calls were met");
+}
+
+/// Connects companies, each killed at another of these calls. Answers how many calls there were.
+async fn die_and_repeat(stack: &Stack, calls: &mut dyn Iterator<Item = u64>) -> u64 {
     let mut died = 0;
-    for nth in 1..80 {
+    for nth in calls {
         let company = stack.company("empty").await;
         // Every other company was connected before: then there is a secret to replace.
         if nth % 2 == 0 {
@@ -41,25 +56,27 @@ async fn connecting_can_be_repeated_wherever_it_died() {
         order["nth"] = nth.into();
         order["calls"] = 1.into();
         stack.control().crash(&order).await;
-        try_to_connect(&stack, &company).await;
+        try_to_connect(stack, &company).await;
         let applied = stack.control().applied().await;
         stack.control().clear_rules().await;
         died += applied;
         let when = format!("call {nth}");
-        let confirmed = confirm(&stack, &company.admin, &company.id).await.status == 200;
-        let waits = !outside::connection(&stack, &company, false).await.is_null();
+        let confirmed = confirm(stack, &company.admin, &company.id).await.status == 200;
+        let waits = !outside::connection(stack, &company, false).await.is_null();
         if !confirmed || waits {
             // The callback had not got so far, and said so: begin again.
-            try_to_connect(&stack, &company).await;
+            try_to_connect(stack, &company).await;
         }
-        assert_eq!(status(&stack, &company).await["connected"], true, "{when}");
-        assert_eq!(tested(&stack, &company).await["connected"], true, "{when}");
-        nothing_is_orphaned(&stack, &company, &when).await;
+        assert_eq!(status(stack, &company).await["connected"], true, "{when}");
+        // A call that died in the middle holds the company's interactive share for 35 s.
+        stack.sandbox().advance(36).await;
+        assert_eq!(tested(stack, &company).await["connected"], true, "{when}");
+        nothing_is_orphaned(stack, &company, &when).await;
         if applied == 0 {
             break;
         }
     }
-    assert!(died >= 20, "only {died} calls were met");
+    died
 }
 
 #[tokio::test]
