@@ -38,6 +38,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/companies/{realm}/{entity}/{id}", "one entity"),
     ("DELETE", "/companies/{realm}/{entity}/{id}", "delete it"),
     ("POST", "/companies/{realm}/{entity}/{id}/merge", "merge it into another of its list"),
+    ("GET", "/tokens", "every code, token and client secret that there ever was"),
     ("POST", "/tokens/issue", "tokens without a browser: {\"realms\":[\"...\"],\"ageS\":n}"),
     ("POST", "/tokens/expire", "let a company's access tokens expire: {\"realm\":\"...\"}"),
     ("POST", "/tokens/revoke-refresh", "kill its refresh tokens"),

@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/apps", get(apps).post(register))
         .route("/oauth", get(policy).post(set_policy))
+        .route("/tokens", get(issued))
         .route("/tokens/issue", post(issue))
         .route("/tokens/expire", post(expire_tokens))
         .route("/tokens/revoke-refresh", post(revoke_refresh))
@@ -49,6 +50,11 @@ async fn set_policy(State(app): Shared, body: Bytes) -> Answer {
     let policy = read::<Policy>(&body)?.checked().map_err(bad)?;
     app.oauth.set_policy(policy);
     Ok(Json(policy).into_response())
+}
+
+/// Every secret value that there ever was, so that a test can look for them where they must not be.
+async fn issued(State(app): Shared) -> Response {
+    Json(app.oauth.issued()).into_response()
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    issued::Issued,
     pkce::Challenge,
     policy::{ACCESS_S, CODE_S, HARD_S, Policy, ROTATE_S, later},
     scope,
@@ -391,6 +392,16 @@ impl Book {
     pub(super) fn has_grant(&self, client: &ClientId, realm: &Realm) -> bool {
         let mut grants = self.grants.values();
         grants.any(|grant| grant.dead.is_none() && grant.realm == *realm && grant.client == *client)
+    }
+
+    /// Every value handed out.
+    pub(super) fn issued(&self) -> Issued {
+        Issued {
+            codes: self.codes.keys().cloned().collect(),
+            access_tokens: self.access.keys().cloned().collect(),
+            refresh_tokens: self.refresh.keys().cloned().collect(),
+            ..Issued::default()
+        }
     }
 
     /// Grants of a company that live.

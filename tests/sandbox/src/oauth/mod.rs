@@ -4,12 +4,14 @@
 //! - `apps`: the registered apps; `scope`, `pkce`: what an authorize call may carry
 //! - `pages`: consent and reconnect; `token`, `revoke`: the two endpoints of apps, `request`: what
 //!   both read
+//! - `issued`: every value that was ever handed out
 //! - `discovery`: the documents, keys and userinfo; `id_token`, `person`: who gave consent
 
 mod apps;
 mod book;
 mod discovery;
 mod id_token;
+mod issued;
 mod pages;
 mod person;
 mod pkce;
@@ -42,6 +44,7 @@ pub(crate) use request::Form;
 
 use apps::Apps;
 use book::Book;
+use issued::Issued;
 
 use crate::{
     app::App,
@@ -77,6 +80,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 pub(crate) struct Oauth {
     book: Mutex<Book>,
     apps: Mutex<Apps>,
+    /// What a reset, a restore or a changed app took out of the two.
+    former: Mutex<Issued>,
     chance: Arc<Chance>,
 }
 
@@ -108,11 +113,12 @@ impl Oauth {
     /// With one app.
     pub(crate) fn new(client_id: &str, client_secret: &str, chance: Arc<Chance>) -> Self {
         let apps = Mutex::new(Apps::first(client_id, client_secret));
-        Self { book: Mutex::default(), apps, chance }
+        Self { book: Mutex::default(), apps, former: Mutex::default(), chance }
     }
 
     /// No tokens, the one app that the options name, every switch back to its default.
     pub(crate) fn reset(&self, client_id: &str, client_secret: &str) {
+        self.remember();
         lock(&self.book).clear();
         *lock(&self.apps) = Apps::first(client_id, client_secret);
     }
@@ -124,6 +130,7 @@ impl Oauth {
 
     /// Puts a copy in the place of what there is.
     pub(crate) fn restore(&self, kept: Kept) {
+        self.remember();
         let Kept { apps, book: mut kept } = kept;
         *lock(&self.apps) = apps;
         let mut book = lock(&self.book);
@@ -134,6 +141,20 @@ impl Oauth {
     /// Sees to it that the app which the options name is there.
     pub(crate) fn hold(&self, client_id: &str, client_secret: &str) {
         lock(&self.apps).hold(client_id, client_secret);
+    }
+
+    /// Every code, token and client secret that there ever was, those before a reset or a restore too.
+    pub(crate) fn issued(&self) -> Issued {
+        let mut all = lock(&self.former).clone();
+        all.extend(lock(&self.book).issued());
+        all.client_secrets.extend(self.registrations().into_iter().map(|app| app.client_secret));
+        all
+    }
+
+    /// Remembers what there is now for [`Oauth::issued`].
+    fn remember(&self) {
+        let all = self.issued();
+        *lock(&self.former) = all;
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -162,6 +183,8 @@ impl Oauth {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub(crate) fn register(&self, wish: Wish) -> Result<Registration, String> {
+        let former = self.registrations().into_iter().map(|app| app.client_secret);
+        lock(&self.former).client_secrets.extend(former);
         lock(&self.apps).register(wish)
     }
 

@@ -153,6 +153,46 @@ async fn wrong_client_credentials_are_invalid_client() {
     assert_eq!(none.status, 401);
 }
 
+/// A value that was handed out may have leaked, whatever became of it.
+#[tokio::test]
+async fn every_secret_value_stays_listed_whatever_becomes_of_it() {
+    let app = TestSandbox::connected().await;
+    let holds = async |kind: &str, value: &str| {
+        let listed = app.admin_get("/tokens").await;
+        listed[kind].as_array().unwrap().iter().any(|listed| listed == value)
+    };
+    let unused = app.code(A).await;
+    app.admin(Method::POST, "/snapshots/before", None).await;
+    app.advance(DAY).await;
+    let rotated = app.refresh(&app.refresh).await.ok();
+    let [access, refresh] =
+        ["access_token", "refresh_token"].map(|name| rotated.body[name].as_str().unwrap());
+    for secret in ["first", "second"] {
+        let wish = json!({ "clientId": "other", "clientSecret": secret });
+        app.admin_post("/apps", wish).await;
+    }
+    let others = async || {
+        for (kind, value) in [
+            ("codes", unused.as_str()),
+            ("accessTokens", &app.token),
+            ("accessTokens", access),
+            ("refreshTokens", &app.refresh),
+            ("refreshTokens", refresh),
+            ("clientSecrets", "sandbox-secret"),
+            ("clientSecrets", "first"),
+            ("clientSecrets", "second"),
+        ] {
+            assert!(holds(kind, value).await, "{kind} {value}");
+        }
+        assert!(!holds("accessTokens", &app.refresh).await);
+    };
+    others().await;
+    app.admin(Method::POST, "/snapshots/before/restore", None).await;
+    others().await;
+    app.admin(Method::POST, "/reset", None).await;
+    others().await;
+}
+
 #[tokio::test]
 async fn an_unknown_grant_type_or_refresh_token_is_refused_by_name() {
     let sandbox = TestSandbox::start().await;
