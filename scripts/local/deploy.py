@@ -19,6 +19,7 @@ from local.environment import (
     OFFSET,
     PROXY_CONTROL_URL,
     REGION,
+    REQUESTS,
     ROOT,
     SANDBOX_ADMIN_URL,
     SANDBOX_URL,
@@ -29,7 +30,11 @@ from local.environment import (
 )
 
 # What the sandbox takes for an Intuit app's keys (its own defaults); they guard nothing.
-APP_CREDENTIALS = {"clientId": "sandbox-client", "clientSecret": "sandbox-secret"}
+APP_CREDENTIALS = {
+    "clientId": "sandbox-client",
+    "clientSecret": "sandbox-secret",
+    "webhookVerifierToken": "sandbox-verifier-token",
+}
 LOCAL_PORTS = re.compile(r"(?<=:)(4566|457[0-2]|460[01])\b")
 
 
@@ -130,6 +135,7 @@ def describe(made_routes):
         "sandboxUrl": SANDBOX_URL,
         "sandboxAdminUrl": SANDBOX_ADMIN_URL,
         "proxyControlUrl": PROXY_CONTROL_URL,
+        "requests": str(REQUESTS),
         "awsUrl": AWS_URL,
         "busName": next(iter(buses.values()), None),
         "functions": functions,

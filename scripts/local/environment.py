@@ -14,6 +14,8 @@ FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/Cargo.tom
 OFFSET = int(os.environ.get("LOCAL_PORT_OFFSET", "0"))
 LOCAL = ROOT / ".local" / (f"offset-{OFFSET}" if OFFSET else "")
 STACK_FILE = LOCAL / "stack.json"
+# What the functions sent through the proxy, for the test that looks for secrets in it.
+REQUESTS = LOCAL / "requests.txt"
 
 EMULATOR, PROXY_AWS, PROXY_QUICKBOOKS, PROXY_CONTROL, SANDBOX, SANDBOX_ADMIN = (
     port + OFFSET for port in (4566, 4570, 4571, 4572, 4600, 4601)

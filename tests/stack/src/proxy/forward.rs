@@ -117,6 +117,9 @@ impl Connection {
         let process = self.process().await;
         let function = process.map(|process| process.function.clone());
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        if let Some(requests) = &self.proxy.requests {
+            requests.keep(function.as_deref(), &call, &parts, &body);
+        }
         let effect = self.proxy.rules.decide(self.target, function.as_deref(), &call, path);
         let mut entry = Entry {
             seq: 0,

@@ -9,6 +9,7 @@
 //! * [`process`]: which function process made a connection.
 //! * [`rules`]: which calls are crashed, refused or cut.
 //! * [`log`]: what happened, and which permissions were used.
+//! * [`requests`]: what functions send, for a test that looks for secrets in it.
 //! * [`forward`]: one call from end to end.
 //! * [`control`]: the HTTP interface of all this for tests.
 
@@ -18,9 +19,11 @@ pub mod forward;
 pub mod log;
 pub mod partiql;
 pub mod process;
+pub mod requests;
 pub mod rules;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -54,15 +57,23 @@ pub struct Proxy {
     pub log: log::Log,
     /// What is done to calls besides passing them on.
     pub rules: rules::Rules,
+    /// Where requests are kept, if anywhere.
+    pub requests: Option<requests::Requests>,
 }
 
-/// Binds every listener, then serves until the process ends.
+/// Binds every listener, then serves until the process ends. What functions send is kept in the file
+/// `requests`, if one is given.
 ///
 /// # Errors
 ///
-/// A listener that cannot be bound.
-pub async fn run(routes: &[Route], control: SocketAddr) -> std::io::Result<()> {
-    let proxy = Arc::new(Proxy::default());
+/// A listener that cannot be bound, or a file that cannot be written.
+pub async fn run(
+    routes: &[Route],
+    control: SocketAddr,
+    requests: Option<&Path>,
+) -> std::io::Result<()> {
+    let requests = requests.map(requests::Requests::create).transpose()?;
+    let proxy = Arc::new(Proxy { requests, ..Proxy::default() });
     for route in routes {
         let listener = TcpListener::bind(route.listen).await?;
         let proxy = Arc::clone(&proxy);

@@ -7,7 +7,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::Stack;
+use super::{Stack, secrecy};
 
 /// Tokens live an hour of real time, longer than a test run.
 static TOKENS: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
@@ -96,6 +96,7 @@ impl Stack {
         let answer = self.http.post(url).json(&wanted).send().await.expect("the issuer answers");
         let answer: Value = answer.json().await.expect("the issuer answers JSON");
         let token = answer["access_token"].as_str().expect("the issuer gives a token").to_owned();
+        secrecy::seen("bearer", token.rsplit('.').next().unwrap_or(&token));
         TOKENS.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token.clone());
         Some(token)
     }
@@ -118,6 +119,7 @@ impl Stack {
         let answer = request.send().await.expect("the API answers");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.expect("the API answers text");
+        secrecy::answered(path, &headers, &text);
         Answer { status, headers, text }
     }
 

@@ -83,6 +83,14 @@ impl Stack {
         answer
     }
 
+    /// Sends a message to a queue, which goes by its name in the template.
+    pub async fn send(&self, queue: &str, message: &Value) {
+        let url = self.is.queues.get(queue).expect("the template has no such queue");
+        let body = json!({ "QueueUrl": url, "MessageBody": message.to_string() });
+        let (status, answer) = self.aws("sqs", "SendMessage", &body).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Messages in a queue: waiting, and being worked on. The queue goes by its name in the
     /// template.
     pub async fn depth(&self, queue: &str) -> (u64, u64) {

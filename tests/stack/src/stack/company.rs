@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::api::Caller;
-use super::{Stack, eventually};
+use super::{Stack, eventually, secrecy};
 
 /// Time for an import of a small company.
 const IMPORT: Duration = Duration::from_mins(1);
@@ -37,17 +37,26 @@ impl Browser {
         if !cookies.is_empty() && url.host_str() == Some(host(stack)) {
             request = request.header(COOKIE, cookies.join("; "));
         }
+        secrecy::seen_in(url);
         let answer = request.send().await.expect("the page answers");
         for cookie in answer.headers().get_all(SET_COOKIE) {
             let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
             if let Some((name, value)) = pair.split_once('=') {
                 self.0.retain(|(known, _)| known != name);
+                if !value.trim().is_empty() {
+                    secrecy::seen("cookie", value.trim());
+                }
                 self.0.push((name.trim().to_owned(), value.trim().to_owned()));
             }
         }
         let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let location = location.and_then(|location| url.join(location).ok());
-        (answer.status().as_u16(), location, answer.text().await.unwrap_or_default())
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.unwrap_or_default();
+        if url.host_str() == Some(host(stack)) {
+            secrecy::answered(url.path(), &headers, &text);
+        }
+        (status, location, text)
     }
 }
 

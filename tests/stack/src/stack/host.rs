@@ -48,6 +48,13 @@ impl Stack {
     /// Every event about a company that came so far, in the order of arrival: the whole envelope
     /// with `detail-type` and `detail`.
     pub async fn events(&self, company: &str) -> Vec<Value> {
+        let mut events = self.all_events().await;
+        events.retain(|event| event["detail"]["companyId"] == company);
+        events
+    }
+
+    /// Every event that came so far.
+    pub async fn all_events(&self) -> Vec<Value> {
         let queue = QUEUE.get_or_init(|| self.make_queue()).await;
         let mut received = RECEIVED.lock().await;
         loop {
@@ -64,7 +71,6 @@ impl Stack {
                 self.aws("sqs", "DeleteMessage", &gone).await;
             }
         }
-        let of_company = |event: &&Value| event["detail"]["companyId"] == company;
-        received.iter().filter(of_company).cloned().collect()
+        received.clone()
     }
 }

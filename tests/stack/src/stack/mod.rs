@@ -15,9 +15,11 @@
 //! * [`host`]: the host app's queue on the bus.
 //! * [`iam`]: permissions, taken away and given back.
 //! * [`mail`]: the e-mails that were sent, and the events that ask for them.
+//! * [`needles`]: secrets, looked for in texts; [`secrecy`]: what the tests saw of them.
 //! * [`sandbox`]: QuickBooks' admin side: clock, faults, what is stored, what was asked.
 //! * [`control`]: the proxy's control interface.
 //! * [`stored`]: what the product's tables hold, and time passing until the dust settles.
+//! * [`tokens`]: a company's tokens, and what Intuit was asked for them.
 //! * [`cards`]: timecards of a crew, and what QuickBooks must hold for them.
 
 #![expect(
@@ -36,9 +38,12 @@ pub mod grants;
 pub mod host;
 pub mod iam;
 pub mod mail;
+pub mod needles;
 pub mod sandbox;
+pub mod secrecy;
 pub mod sigv4;
 pub mod stored;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -73,6 +78,8 @@ pub struct Description {
     pub sandbox_admin_url: String,
     /// The proxy's control interface.
     pub proxy_control_url: String,
+    /// The file in which the proxy keeps what functions send.
+    pub requests: PathBuf,
     /// The emulated AWS, not through the proxy.
     pub aws_url: String,
     /// The host app's bus.
@@ -112,12 +119,15 @@ impl Stack {
         (Self::load(), Shared(STACK.read().await))
     }
 
-    /// The stack for this test alone, the proxy without rules and the sandbox without faults.
+    /// The stack for this test alone, the proxy without rules, the sandbox without faults, and Intuit as
+    /// hard as it may be: a replaced refresh token is dead at once, and two refreshes of a connection at
+    /// the same time cost it.
     pub async fn alone() -> (Self, Alone) {
         let guard = Alone(STACK.write().await);
         let stack = Self::load();
         stack.control().clear_rules().await;
         stack.sandbox().clear_faults().await;
+        stack.replaced_tokens_work_for(0).await;
         (stack, guard)
     }
 

@@ -1,6 +1,6 @@
 //! Connecting a company, as browsers do it and as others try to.
 
-mod access;
+pub(crate) mod access;
 mod disconnect;
 mod erasure;
 mod flow;

@@ -9,6 +9,7 @@ mod exactly_once;
 mod intake_input;
 mod jobs;
 mod outside;
+mod pain_points;
 mod performance;
 mod reconnecting;
 mod set_up;
@@ -18,3 +19,6 @@ mod work_list;
 /// Last by name, and so the last to start: it judges what all the others used.
 #[path = "privileges.rs"]
 mod zz_privileges;
+/// After that one, since it looks through what everything left.
+#[path = "secrecy.rs"]
+mod zz_secrecy;

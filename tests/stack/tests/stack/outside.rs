@@ -13,12 +13,13 @@ mod browser;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
-use stack_tests::stack::Stack;
 use stack_tests::stack::api::Answer;
+use stack_tests::stack::{Stack, secrecy};
 
 pub(crate) use aws::{
-    Ear, connection, connection_key, first_import, log_text, secret, secrets, set_variables,
-    table_text, tokens, variables,
+    Ear, Raw, app_keys, clock_off_by, connection, connection_key, delete_log, first_import,
+    log_text, put_app_keys, raw, restart, secret_names, secrets, set_variables, table_text, tokens,
+    variables, write_log,
 };
 pub(crate) use browser::{
     Page, Visitor, callback, confirm, grant, link, query, status, to_intuit, with_query,
@@ -29,7 +30,9 @@ pub(crate) async fn token(stack: &Stack, wish: &Value) -> String {
     let url = format!("{}/token", stack.is.issuer_url);
     let answer = stack.http.post(url).json(wish).send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
-    answer["access_token"].as_str().expect("the issuer gives a token").to_owned()
+    let token = answer["access_token"].as_str().expect("the issuer gives a token").to_owned();
+    secrecy::seen("bearer", token.rsplit('.').next().unwrap_or(&token));
+    token
 }
 
 /// A call with a bearer as it is, or none.
@@ -49,7 +52,9 @@ pub(crate) async fn call(
     }
     let answer = request.send().await.unwrap();
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    Answer { status, headers, text: answer.text().await.unwrap() }
+    let text = answer.text().await.unwrap();
+    secrecy::answered(path, &headers, &text);
+    Answer { status, headers, text }
 }
 
 /// The content type of an answer, without its parameters.

@@ -7,7 +7,7 @@ use stack_tests::stack::{Stack, eventually};
 
 use super::access::tested;
 use crate::outside::{
-    self, Visitor, callback, confirm, exchanges, link, live_grants, query, secret, secrets, status,
+    self, Visitor, callback, confirm, exchanges, link, live_grants, query, secrets, status,
     to_intuit,
 };
 
@@ -190,19 +190,8 @@ async fn the_browser_goes_on_to_the_pages_that_are_configured() {
 #[ignore = "waits up to ten minutes of real time"]
 async fn changed_app_keys_take_effect_within_five_minutes_without_a_deploy() {
     let (stack, _alone) = Stack::alone().await;
-    let (_, listed) =
-        stack.aws("secretsmanager", "ListSecrets", &json!({ "MaxResults": 100 })).await;
-    let app = listed["SecretList"].as_array().unwrap().iter().find_map(|secret| {
-        let name = secret["Name"].as_str()?;
-        (name.contains("IntuitApp")).then(|| name.to_owned())
-    });
-    let app = app.expect("the app's secret");
-    let put = async |keys: Value| {
-        let body = json!({ "SecretId": app, "SecretString": keys.to_string() });
-        let (status, answer) = stack.aws("secretsmanager", "PutSecretValue", &body).await;
-        assert_eq!(status, 200, "{answer}");
-    };
-    let keys = secret(&stack, &app, None).await;
+    let put = async |keys: Value| outside::put_app_keys(&stack, &keys).await;
+    let keys = outside::app_keys(&stack).await;
     let company = stack.company("empty").await;
     stack.connect(&company).await;
     let mut rotated = keys.clone();

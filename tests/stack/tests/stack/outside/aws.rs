@@ -61,6 +61,13 @@ pub(crate) async fn table_text(stack: &Stack, table: &str) -> String {
 
 /// Names of the secrets that hold a company's tokens.
 pub(crate) async fn secrets(stack: &Stack, company: &str) -> Vec<String> {
+    let mut names = secret_names(stack).await;
+    names.retain(|name| name.split('/').any(|part| part == company));
+    names
+}
+
+/// Names of all secrets.
+pub(crate) async fn secret_names(stack: &Stack) -> Vec<String> {
     let (mut names, mut next) = (Vec::new(), Value::Null);
     loop {
         let mut body = json!({ "MaxResults": 100 });
@@ -73,11 +80,9 @@ pub(crate) async fn secrets(stack: &Stack, company: &str) -> Vec<String> {
         names.extend(listed.iter().filter_map(|secret| secret["Name"].as_str().map(str::to_owned)));
         next = answer["NextToken"].take();
         if next.is_null() {
-            break;
+            return names;
         }
     }
-    names.retain(|name| name.split('/').any(|part| part == company));
-    names
 }
 
 /// A secret's value: one version, or the current one.
@@ -91,8 +96,46 @@ pub(crate) async fn secret(stack: &Stack, id: &str, version: Option<&str>) -> Va
     serde_json::from_str(answer["SecretString"].as_str().unwrap()).expect("the secret is JSON")
 }
 
-/// A call to the emulated AWS as its root user; the harness's own calls are all `POST /` to four
-/// services.
+/// A call to the emulated AWS as its root user, to any of its services.
+pub(crate) struct Raw<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    /// Content type and body.
+    pub(crate) body: Option<(&'a str, Vec<u8>)>,
+}
+
+/// The answer to such a call, which must be a success.
+pub(crate) async fn raw(stack: &Stack, call: Raw<'_>) -> Vec<u8> {
+    send(stack, call, "").await
+}
+
+async fn send(stack: &Stack, call: Raw<'_>, target: &str) -> Vec<u8> {
+    let Raw { service, method, path, body } = call;
+    let (content_type, body) = body.unwrap_or_default();
+    let host = stack.is.aws_url.strip_prefix("http://").unwrap_or(&stack.is.aws_url);
+    let region = &stack.is.region;
+    let signed = Call { method: method.as_str(), host, path, body: &body, service, region };
+    let (time, authorization) =
+        sigv4::sign(Keys { id: "test", secret: "test" }, signed, Timestamp::now());
+    let mut request = stack
+        .http
+        .request(method, format!("{}{path}", stack.is.aws_url))
+        .header("x-amz-date", time)
+        .header("authorization", authorization);
+    if !content_type.is_empty() {
+        request = request.header("content-type", content_type);
+    }
+    if !target.is_empty() {
+        request = request.header("x-amz-target", target);
+    }
+    let answer = request.body(body).send().await.unwrap();
+    let status = answer.status();
+    let body = answer.bytes().await.unwrap().to_vec();
+    assert!(status.is_success(), "{service} {path} {target}: {}", String::from_utf8_lossy(&body));
+    body
+}
+
 async fn signed(
     stack: &Stack,
     service: &str,
@@ -101,23 +144,9 @@ async fn signed(
     body: Option<&Value>,
 ) -> Value {
     let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    let host = stack.is.aws_url.strip_prefix("http://").unwrap_or(&stack.is.aws_url);
-    let region = &stack.is.region;
-    let call = Call { method: method.as_str(), host, path, body: &body, service, region };
-    let (time, authorization) =
-        sigv4::sign(Keys { id: "test", secret: "test" }, call, Timestamp::now());
-    let mut request = stack
-        .http
-        .request(method, format!("{}{path}", stack.is.aws_url))
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-date", time)
-        .header("authorization", authorization);
-    if !target.is_empty() {
-        request = request.header("x-amz-target", target);
-    }
-    let answer = request.body(body).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 200, "{service} {path} {target}");
-    answer.json().await.unwrap()
+    let body = Some(("application/x-amz-json-1.1", body));
+    let answer = send(stack, Raw { service, method, path, body }, target).await;
+    serde_json::from_slice(&answer).unwrap_or_default()
 }
 
 async fn logs(stack: &Stack, operation: &str, body: &Value) -> Value {
@@ -138,6 +167,47 @@ pub(crate) async fn set_variables(stack: &Stack, binary: &str, variables: &Value
     let path = format!("/2015-03-31/functions/{}/configuration", stack.function(binary));
     let body = json!({ "Environment": { "Variables": variables } });
     signed(stack, "lambda", (Method::PUT, &path), "", Some(&body)).await;
+}
+
+/// Ends a function's warm processes, as a deploy does: the next ones know nothing by heart. Only in a
+/// test that is alone.
+pub(crate) async fn restart(stack: &Stack, binary: &str) {
+    let mut changed = variables(stack, binary).await;
+    changed["RESTARTED"] = uuid::Uuid::new_v4().to_string().into();
+    set_variables(stack, binary, &changed).await;
+}
+
+/// The address of a clock that is some hours from the stack's own, for as long as the test runs.
+pub(crate) async fn clock_off_by(stack: &Stack, hours: i32) -> String {
+    let stack = stack.clone();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/clock", listener.local_addr().unwrap());
+    let now = async move || {
+        let now = stack.sandbox().now().await + jiff::SignedDuration::from_hours(hours.into());
+        axum::Json(json!({ "now": now }))
+    };
+    let clock = axum::Router::new().route("/clock", axum::routing::get(now));
+    tokio::spawn(async { axum::serve(listener, clock).await });
+    url
+}
+
+/// The Intuit app's keys, as the operator has put them.
+pub(crate) async fn app_keys(stack: &Stack) -> Value {
+    secret(stack, &app_secret(stack).await, None).await
+}
+
+/// Puts the Intuit app's keys, as the operator does. Only in a test that is alone.
+pub(crate) async fn put_app_keys(stack: &Stack, keys: &Value) {
+    let id = app_secret(stack).await;
+    let body = json!({ "SecretId": id, "SecretString": keys.to_string() });
+    let (status, answer) = stack.aws("secretsmanager", "PutSecretValue", &body).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+/// The name of the secret with the Intuit app's keys: the one that is no company's.
+async fn app_secret(stack: &Stack) -> String {
+    let names = secret_names(stack).await;
+    names.into_iter().find(|name| name.contains("IntuitApp")).expect("the app's secret")
 }
 
 /// Everything that any function has logged since a moment.
@@ -166,6 +236,26 @@ pub(crate) async fn log_text(stack: &Stack, since: Timestamp) -> String {
         }
     }
     text
+}
+
+/// Writes a line into the functions' log, in a stream of its own; answers what that is.
+pub(crate) async fn write_log(stack: &Stack, line: &str) -> Value {
+    let groups = logs(stack, "DescribeLogGroups", &json!({})).await;
+    let stream = json!({
+        "logGroupName": groups["logGroups"][0]["logGroupName"],
+        "logStreamName": format!("test/{}", uuid::Uuid::new_v4()),
+    });
+    logs(stack, "CreateLogStream", &stream).await;
+    let mut put = stream.clone();
+    let now = Timestamp::now().as_millisecond();
+    put["logEvents"] = json!([{ "timestamp": now, "message": line }]);
+    logs(stack, "PutLogEvents", &put).await;
+    stream
+}
+
+/// Deletes what [`write_log`] has made.
+pub(crate) async fn delete_log(stack: &Stack, stream: &Value) {
+    logs(stack, "DeleteLogStream", stream).await;
 }
 
 /// A queue of the test's own on the host app's bus, for events that name no company.

@@ -8,9 +8,9 @@
 
 use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
-use stack_tests::stack::Stack;
 use stack_tests::stack::api::{Answer, Caller};
 use stack_tests::stack::company::Company;
+use stack_tests::stack::{Stack, secrecy};
 use url::Url;
 
 /// A page as a browser got it.
@@ -68,17 +68,19 @@ impl Visitor {
         if !cookies.is_empty() {
             request = request.header(COOKIE, cookies.join("; "));
         }
+        secrecy::seen_in(url);
         let answer = request.send().await.unwrap();
         for header in answer.headers().get_all(SET_COOKIE) {
             self.keep(host, header.to_str().unwrap());
         }
         let location = answer.headers().get(LOCATION).map(|value| value.to_str().unwrap());
-        Page {
-            status: answer.status().as_u16(),
-            location: location.map(|location| url.join(location).unwrap()),
-            headers: answer.headers().clone(),
-            text: answer.text().await.unwrap_or_default(),
+        let location = location.map(|location| url.join(location).unwrap());
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.unwrap_or_default();
+        if stack.is.api_host.split(':').next() == url.host_str() {
+            secrecy::answered(url.path(), &headers, &text);
         }
+        Page { status, headers, location, text }
     }
 
     fn keep(&mut self, host: &str, header: &str) {
@@ -93,6 +95,7 @@ impl Visitor {
         let path = attribute("path").unwrap_or_else(|| "/".to_owned());
         self.0.retain(|known| (&*known.host, &*known.name) != (host, name) || known.path != path);
         if attribute("max-age").is_none_or(|age| age != "0") {
+            secrecy::seen("cookie", value);
             self.0.push(Cookie {
                 host: host.to_owned(),
                 name: name.to_owned(),
