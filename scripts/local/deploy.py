@@ -141,6 +141,7 @@ def describe(made_routes):
         "functions": functions,
         "tables": types.get("AWS::DynamoDB::Table", {}),
         "queues": types.get("AWS::SQS::Queue", {}),
+        "buckets": types.get("AWS::S3::Bucket", {}),
         "routes": made_routes,
         "grants": grants.of_functions(client, functions),
         "resources": types,

@@ -7,11 +7,20 @@ the emulator carries out itself, nor the permissions that are added for the emul
 
 from local import permissions
 
-KINDS = {"dynamodb": "", "sqs": "queue/", "secretsmanager": "secret/", "events": "", "kms": "", "ses": ""}
+KINDS = {
+    "dynamodb": "",
+    "sqs": "queue/",
+    "secretsmanager": "secret/",
+    "events": "",
+    "kms": "",
+    "ses": "",
+    "s3": "object/",
+}
 
 
 def resource_name(arn):
-    """`table/NAME`, `queue/NAME`, `secret/NAME*`, `event-bus/NAME`, `identity/ADDRESS`, or what else the ARN names."""
+    """`table/NAME`, `queue/NAME`, `secret/NAME*`, `event-bus/NAME`, `identity/ADDRESS`,
+    `object/BUCKET/KEY*`, or what else the ARN names."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return arn

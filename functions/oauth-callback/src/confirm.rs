@@ -3,27 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::work::Lane;
 use jiff::Timestamp;
 use platform::audit::{Action, Entry};
-use platform::bus::{ConnectionChange, Event};
 use platform::caller::{Caller, Permission};
-use platform::companies::CompanyState;
 use platform::connections::{CLEAN_UP, CONFIRM_WITHIN, Connection, ConnectionStatus};
-use platform::documents::Saved;
 use platform::give_back::give_back;
 use platform::http::JsonBody;
-use platform::keys::Task;
 use platform::outcome_page::Reason;
 use platform::problem::Problem;
-use platform::work::NewWork;
-use quickbooks::Entity;
 use serde::Serialize;
 
 use crate::Callback;
-
-/// What is read from QuickBooks when a company connects.
-const FIRST_IMPORT: [Entity; 4] = [Entity::Employee, Entity::Customer, Entity::Item, Entity::Class];
 
 /// The answer.
 #[derive(Serialize)]
@@ -120,54 +110,12 @@ async fn go_live(
     caller: &Caller,
     now: Timestamp,
 ) -> Result<Json<Confirmed>, Problem> {
-    let company = &connection.company;
-    if let Some(replaced) = &connection.replaces {
-        // The same realm, so nothing is revoked: that might end this connection too.
-        callback.secrets.destroy(replaced).await?;
-        callback.connections.cleaned(connection).await?;
-    }
-    let settings = callback.settings.current(company).await?;
-    if settings.document.time_zone.is_none()
-        && let Some(zone) = &connection.company_time_zone
-        && domain::settings::time_zone(zone).is_some()
-    {
-        let mut proposed = settings.document.clone();
-        proposed.time_zone = Some(zone.clone());
-        let saved =
-            callback.settings.save(company, settings.version, &proposed, "QuickBooks", now).await?;
-        if saved == Saved::Conflict {
-            tracing::info!(company = %company, "settings changed while connecting; the time zone is not proposed");
-        }
-    }
-    let state = if settings.document.live_sync { CompanyState::Live } else { CompanyState::Inward };
-    let mut work: Vec<NewWork> = FIRST_IMPORT
-        .into_iter()
-        .map(|entity| NewWork {
-            company: company.clone(),
-            lane: Lane::Normal,
-            task: Task::Import(entity),
-            due: now,
-            job: None,
-        })
-        .collect();
-    if state == CompanyState::Live {
-        work.push(NewWork { task: Task::CatchUp, ..work[0].clone() });
-    }
-    callback.work.add(&work).await?;
-    if callback.companies.set_state(company, state, now).await? {
-        callback.doorbell.ring(company, Lane::Normal).await?;
-    }
     let again = connection.replaces.is_some();
     let action = if again { Action::Reconnected } else { Action::Connected };
-    let entry =
-        Entry::success(company, action, &caller.subject).record(connection.realm.to_string());
-    let what = format!("connected-{}", connection.connection_id);
+    let entry = Entry::success(&connection.company, action, &caller.subject)
+        .record(connection.realm.to_string());
     let at = Timestamp::from_millisecond(connection.connected_at).unwrap_or(now);
-    callback.audit.write_once(&entry, &what, at).await?;
-    callback
-        .bus
-        .publish(&[Event::connection(connection, ConnectionChange::Connected, now)])
-        .await?;
+    callback.go_live.finish(connection, &[(at, entry)], now).await?;
     Ok(Json(Confirmed {
         success: true,
         realm_id: connection.realm.to_string(),

@@ -8,21 +8,16 @@ pub mod confirm;
 
 use axum::Router;
 use axum::routing::{get, post};
-use domain::settings::Settings;
 use platform::audit::AuditLog;
-use platform::bus::Bus;
 use platform::clock::Clock;
-use platform::companies::Companies;
 use platform::connections::Connections;
-use platform::documents::Documents;
-use platform::doorbell::Doorbell;
 use platform::erasure::Erasures;
+use platform::go_live::GoLive;
 use platform::http::BASE;
 use platform::oauth_states::OAuthStates;
 use platform::outcome_page::OutcomePages;
 use platform::pace::InteractivePace;
 use platform::secrets::Secrets;
-use platform::work::Work;
 use quickbooks::{Client, Environment, OAuth};
 
 /// What the function works with.
@@ -42,16 +37,8 @@ pub struct Callback {
     pub pace: InteractivePace,
     /// What a new connection remembers.
     pub environment: Environment,
-    /// For live sync and the time zone.
-    pub settings: Documents<Settings>,
-    /// To let the company's work run.
-    pub companies: Companies,
-    /// For the first import.
-    pub work: Work,
-    /// For the first import.
-    pub doorbell: Doorbell,
-    /// To tell the host app.
-    pub bus: Bus,
+    /// What follows a confirmation.
+    pub go_live: GoLive,
     /// Companies that were deleted, and are connected again.
     pub erasures: Erasures,
     /// Who connected what.

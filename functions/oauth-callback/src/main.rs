@@ -24,20 +24,17 @@ async fn load() -> Result<(Callback, Activity)> {
     let platform = Platform::load().await?.with_call_timeout(CALL_TIMEOUT);
     let intuit = Intuit::from_env()?;
     let activity = platform.activity()?;
+    let secrets = platform.secrets()?;
     let callback = Callback {
         states: platform.oauth_states(),
         connections: platform.connections(),
-        secrets: platform.secrets()?,
+        secrets: secrets.clone(),
         oauth: platform.oauth(&intuit),
         quickbooks: platform.quickbooks_client(&intuit),
         pace: platform.interactive_pace(),
         environment: intuit.environment,
-        settings: platform.settings(),
-        companies: platform.companies(),
-        work: platform.work(),
-        doorbell: platform.doorbell()?,
-        bus: platform.bus()?,
         erasures: platform.erasures(),
+        go_live: platform.go_live(secrets)?,
         audit: platform.audit(),
         pages: OutcomePages::from_env()?,
         clock: platform.clock,

@@ -53,14 +53,16 @@ pub enum Threshold {
 
 impl Threshold {
     /// The threshold that is reached at `at`; `None` while more than 30 days are left, and when the
-    /// connection has ended: then Intuit refuses it, which has a mail of its own.
+    /// connection has ended: then Intuit refuses it, which has a mail of its own. A warning that comes
+    /// less than an hour before its day counts as that day's, as [`crate::expiry`] has it.
     pub fn reached(hard_expires_at: Timestamp, at: Timestamp) -> Option<Self> {
         let left = hard_expires_at.duration_since(at);
+        let [days30, days7] = WARN_BEFORE.map(|before| before + JITTER);
         if left <= SignedDuration::ZERO {
             None
-        } else if left <= SignedDuration::from_hours(7 * 24) {
+        } else if left < days7 {
             Some(Self::Days7)
-        } else if left <= SignedDuration::from_hours(30 * 24) {
+        } else if left < days30 {
             Some(Self::Days30)
         } else {
             None

@@ -38,6 +38,8 @@ pub enum Action {
     ConnectAuthorized,
     /// A connection went live.
     Connected,
+    /// The company was connected through this user in the system before this one.
+    ConnectedBefore,
     /// A connection was refused or not confirmed.
     ConnectRefused,
     /// A connection went live where there had been one that was ended, or that needed its admin.
@@ -66,6 +68,7 @@ impl Action {
             Self::ConnectStarted
                 | Self::ConnectAuthorized
                 | Self::Connected
+                | Self::ConnectedBefore
                 | Self::ConnectRefused
                 | Self::Reconnected
                 | Self::Disconnected

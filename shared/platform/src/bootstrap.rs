@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::access::QuickBooks;
 use crate::activity::{self, Activity};
 use crate::audit::AuditLog;
+use crate::bucket::Bucket;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::companies::Companies;
@@ -28,6 +29,7 @@ use crate::doorbell::Doorbell;
 use crate::erasure::{Eraser, Erasures};
 use crate::erasure_requests::ErasureRequests;
 use crate::error::Result;
+use crate::go_live::GoLive;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::mail::Mailer;
@@ -204,6 +206,26 @@ impl Platform {
     /// Secrets.
     pub fn secrets(&self) -> Result<Secrets> {
         Secrets::from_env(aws_sdk_secretsmanager::Client::new(&self.sdk))
+    }
+
+    /// What follows when a connection has become live. `secrets` as with [`Platform::refresher`].
+    pub fn go_live(&self, secrets: Secrets) -> Result<GoLive> {
+        Ok(GoLive {
+            connections: self.connections(),
+            secrets,
+            settings: self.settings(),
+            companies: self.companies(),
+            work: self.work(),
+            doorbell: self.doorbell()?,
+            bus: self.bus()?,
+            audit: self.audit(),
+        })
+    }
+
+    /// A bucket by the variable that names it.
+    pub fn bucket(&self, variable: &str) -> Result<Bucket> {
+        let name = config::required(variable)?;
+        Ok(Bucket::new(aws_sdk_s3::Client::new(&self.sdk), name))
     }
 
     /// Intuit's OAuth endpoints.

@@ -5,6 +5,7 @@
 //! row holds the VersionId of the current ones ([`crate::tokens`]).
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use domain::expiry;
 use domain::ids::{CompanyId, RealmId};
@@ -289,10 +290,6 @@ impl Connections {
         live: &Connection,
         now: Timestamp,
     ) -> Result<bool> {
-        let guard = Item::from([
-            ("id".to_owned(), s(keys::realm_guard(live.environment, &live.realm))),
-            ("company".to_owned(), s(live.company.as_ref())),
-        ]);
         let call = "confirm the connection";
         let put_live = Put::builder()
             .table_name(&self.table)
@@ -301,13 +298,7 @@ impl Connections {
             .expression_attribute_values(":realm", s(live.realm.as_ref()))
             .build()
             .map_err(Error::aws(call))?;
-        let put_guard = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(guard))
-            .condition_expression("attribute_not_exists(id) OR company = :company")
-            .expression_attribute_values(":company", s(live.company.as_ref()))
-            .build()
-            .map_err(Error::aws(call))?;
+        let put_guard = self.guard_of(live).build().map_err(Error::aws(call))?;
         let delete = Delete::builder()
             .table_name(&self.table)
             .key("id", s(&waiting.id))
@@ -329,6 +320,19 @@ impl Connections {
             ],
         )
         .await
+    }
+
+    /// Gives a connection's realm to its company, unless it is another one's.
+    pub(crate) fn guard_of(&self, live: &Connection) -> PutBuilder {
+        let guard = Item::from([
+            ("id".to_owned(), s(keys::realm_guard(live.environment, &live.realm))),
+            ("company".to_owned(), s(live.company.as_ref())),
+        ]);
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(guard))
+            .condition_expression("attribute_not_exists(id) OR company = :company")
+            .expression_attribute_values(":company", s(live.company.as_ref()))
     }
 
     /// Removes a waiting connection. Answers false when it changed meanwhile.

@@ -1,7 +1,8 @@
 //! Ending a company's connection: what `DELETE /disconnect` does, and the first thing that happens to a
 //! company that is deleted (C11).
 //!
-//! 1. A connection that waits for confirmation is given up.
+//! 1. A connection that waits for confirmation is given up, and exported tokens that are being migrated
+//!    are put away.
 //! 2. If somebody is refreshing, wait for a while; then go on without waiting. One transaction: the row
 //!    says disconnected, when and by whom; the fence of the refresh lease is raised, so that a refresh
 //!    which ends later stores nothing; the realm is free for another company; the company's work waits.
@@ -73,6 +74,7 @@ impl Disconnect {
         patience: Duration,
     ) -> Result<Option<Ended>> {
         let waiting = self.waiting(company, by).await?;
+        self.migrating(company).await?;
         let began = Instant::now();
         loop {
             let Some(connection) = self.connections.get(company).await? else {
@@ -124,6 +126,20 @@ impl Disconnect {
         let what = format!("disconnected-{}", ended.connection_id);
         self.audit.write_once(&entry, &what, at).await?;
         self.bus.publish(&[Event::connection(ended, ConnectionChange::Disconnected, at)]).await
+    }
+
+    /// Puts exported tokens away that are being made a connection. Those that were not used yet are still
+    /// the old side's, and are not revoked.
+    async fn migrating(&self, company: &CompanyId) -> Result<()> {
+        let Some(begun) = self.connections.migrating(company).await? else { return Ok(()) };
+        // Once live, its secret is the live connection's, which is ended by itself.
+        if begun.connection.status != ConnectionStatus::Connected {
+            if begun.is_proven() {
+                revoke(&begun.connection, &self.connections, &self.secrets, &self.oauth).await?;
+            }
+            self.secrets.destroy(&begun.connection.secret).await?;
+        }
+        self.connections.remove_migrating(&begun).await.map(|_| ())
     }
 
     /// Gives up a connection that waits for confirmation.

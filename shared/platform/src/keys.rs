@@ -70,6 +70,11 @@ pub fn parse_connection(id: &str) -> Option<ConnectionRow> {
     }
 }
 
+/// `Connections`: exported tokens of a company that are being made its connection.
+pub fn migrating(company: &CompanyId) -> String {
+    format!("migrating#{company}")
+}
+
 /// `Connections`: the guard that gives a realm to one company.
 pub fn realm_guard(environment: Environment, realm: &RealmId) -> String {
     format!("realm#{environment}#{realm}")

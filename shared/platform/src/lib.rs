@@ -10,11 +10,12 @@
 //! | [`companies`], [`work`], [`journal`], [`doorbell`], [`queue`] | the work list, the company lease, the sends under way, the ring |
 //! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
 //! | [`activity`] | a use of a connection keeps it alive |
-//! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`give_back`], [`outcome_page`] | a company's connection to QuickBooks |
+//! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`go_live`], [`give_back`], [`migrations`], [`outcome_page`] | a company's connection to QuickBooks |
 //! | [`endings`], [`disconnect`], [`erasure`], [`erasure_requests`] | how a connection ends, and all data of a deleted company |
 //! | [`connections_due`], [`sweep_runs`] | which connections are due, and what the sweeps over them came to |
 //! | [`bus`] | events to the host app |
 //! | [`mail`], [`mail_log`] | e-mail, and which mails went out |
+//! | [`bucket`] | files in S3 |
 //!
 //! Functions depend on this crate; it depends on `domain` and `quickbooks`, which know nothing of AWS.
 
@@ -22,6 +23,7 @@ pub mod access;
 pub mod activity;
 pub mod audit;
 pub mod bootstrap;
+pub mod bucket;
 pub mod bus;
 pub mod caller;
 pub mod clock;
@@ -38,12 +40,14 @@ pub mod erasure;
 pub mod erasure_requests;
 pub mod error;
 pub mod give_back;
+pub mod go_live;
 pub mod http;
 pub mod jobs;
 pub mod journal;
 pub mod keys;
 pub mod mail;
 pub mod mail_log;
+pub mod migrations;
 pub mod oauth_states;
 pub mod outcome_page;
 pub mod pace;

@@ -183,6 +183,39 @@ impl Secrets {
         Ok(())
     }
 
+    /// Creates a connection's secret with tokens that were issued elsewhere, as the version `version`. One
+    /// that is there already is fine: name and version follow from the tokens.
+    pub async fn create_with(
+        &self,
+        name: &str,
+        company: &CompanyId,
+        version: &str,
+        tokens: &TokenSet,
+    ) -> Result<()> {
+        use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+        let created = self
+            .client
+            .create_secret()
+            .name(name)
+            .description(format!("QuickBooks tokens of company {company}"))
+            .client_request_token(version)
+            .secret_string(tokens.to_json().expose_secret())
+            .send()
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(CreateSecretError::ResourceExistsException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Error::aws("create the connection's secret")(error)),
+        }
+    }
+
     /// Stores tokens as the version `version`. Putting the same version again is harmless. The label
     /// keeps the version from vanishing: versions without one may be deleted.
     pub async fn put(

@@ -43,7 +43,9 @@ pub(crate) fn functions() -> BTreeMap<String, Function> {
             binary: text(&resource["Metadata"]["BuildProperties"]["Binary"]),
             ..Function::default()
         };
-        for event in resource["Properties"]["Events"].as_object().unwrap().values() {
+        // A function without events is invoked by hand.
+        let events = resource["Properties"]["Events"].as_object();
+        for event in events.into_iter().flat_map(|events| events.values()) {
             let properties = &event["Properties"];
             match event["Type"].as_str().unwrap() {
                 "HttpApi" => function.routes.push(route(properties)),

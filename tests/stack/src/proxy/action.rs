@@ -16,7 +16,7 @@ pub struct Use {
     /// IAM action, such as `dynamodb:PutItem`.
     pub action: String,
     /// `table/NAME`, `table/NAME/index/NAME`, `queue/NAME`, `secret/NAME`, `event-bus/NAME`,
-    /// `identity/ADDRESS`, or `*` where the call names no resource.
+    /// `identity/ADDRESS`, `object/BUCKET/KEY`, or `*` where the call names no resource.
     pub resource: String,
 }
 
@@ -36,6 +36,9 @@ pub fn aws(parts: &Parts, body: &[u8]) -> Call {
     let target = header(parts, "x-amz-target").unwrap_or_default();
     let Some((prefix, operation)) = target.split_once('.') else {
         let service = signing_service(parts).unwrap_or_else(|| "unknown".to_owned());
+        if let Some(used) = object(parts).filter(|_| service == "s3") {
+            return Call { action: used.action.clone(), uses: vec![used], service };
+        }
         let action = match form_field(body, "Action") {
             Some(action) => format!("{service}:{action}"),
             None => format!("{service}:{} {}", parts.method, parts.uri.path()),
@@ -94,6 +97,19 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 fn signing_service(parts: &Parts) -> Option<String> {
     let scope = header(parts, "authorization")?.split_once("Credential=")?.1;
     scope.split(',').next()?.split('/').nth(3).map(str::to_owned)
+}
+
+/// What a call does with an object in S3: `/BUCKET/KEY`.
+fn object(parts: &Parts) -> Option<Use> {
+    let (_, key) = parts.uri.path().trim_start_matches('/').split_once('/')?;
+    let operation = match parts.method.as_str() {
+        "GET" | "HEAD" => "GetObject",
+        "PUT" => "PutObject",
+        "DELETE" => "DeleteObject",
+        _ => return None,
+    };
+    let resource = format!("object{}", parts.uri.path());
+    (!key.is_empty()).then(|| used("s3", operation, resource))
 }
 
 /// A field of a query protocol body.

@@ -9,6 +9,7 @@
 //!
 //! * [`api`]: calls to the product's HTTP API, with a token of any caller.
 //! * [`aws`]: calls to the emulated AWS as its root user, signed by [`sigv4`].
+//! * [`bucket`]: files in its buckets.
 //! * [`company`]: a company with its QuickBooks file, from nothing to live.
 //! * [`connections`]: many connections at once, of any age, and sweeps over them.
 //! * [`grants`]: what the template's roles allow, against what was used.
@@ -30,6 +31,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod bucket;
 pub mod cards;
 pub mod company;
 pub mod connections;
@@ -90,6 +92,8 @@ pub struct Description {
     pub tables: BTreeMap<String, String>,
     /// Queues: URL, by name in the template.
     pub queues: BTreeMap<String, String>,
+    /// Buckets: name as deployed, by name in the template.
+    pub buckets: BTreeMap<String, String>,
     /// Every route of the API, such as `GET /api/v1/x/{id}`.
     pub routes: Vec<String>,
     /// What each function's role allows in the template.

@@ -8,6 +8,7 @@ mod connecting;
 mod exactly_once;
 mod intake_input;
 mod jobs;
+mod migration;
 mod outside;
 mod pain_points;
 mod performance;

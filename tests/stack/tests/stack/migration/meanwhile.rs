@@ -1,0 +1,105 @@
+//! What happens besides: somebody connects by hand, the old side goes on refreshing, Intuit is down.
+
+use serde_json::{Value, json};
+use stack_tests::stack::Stack;
+use stack_tests::stack::control::at;
+
+use super::{Export, ROTATES, grace, old_token, report, result, row, run, works};
+use crate::outside;
+
+/// The old side refreshes with a token that it should have left alone.
+async fn old_side_refreshes(stack: &Stack, token: &str) -> u16 {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+    let request = stack.http.post(format!("{}/oauth2/v1/tokens/bearer", stack.is.sandbox_url));
+    let request = request.basic_auth("sandbox-client", Some("sandbox-secret")).form(&form);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn who_connects_by_hand_in_the_middle_of_a_migration_wins() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let token = old_token(&stack, &company.realm).await;
+    let mut export = Export::default();
+    export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+    let key = export.upload(&stack, "by-hand").await;
+    // Proven and about to be live.
+    let mut order = at("token-migration", "before");
+    order["action"] = "dynamodb:TransactWriteItems".into();
+    stack.control().crash(&order).await;
+    stack.invoke_long("token-migration", &json!({ "export": key })).await;
+    stack.control().clear_rules().await;
+    assert_eq!(row(&stack, "migrating", &company.id).await["status"], "unconfirmed");
+
+    stack.connect(&company).await;
+    let by_hand = row(&stack, "company", &company.id).await;
+    let answer = run(&stack, &key).await;
+    assert_eq!(answer["companies"], json!({ "alreadyConnected": 1 }));
+    assert_eq!(row(&stack, "migrating", &company.id).await, Value::Null);
+    let now = row(&stack, "company", &company.id).await;
+    assert_eq!(now["connectionId"], by_hand["connectionId"]);
+    assert_eq!(outside::secrets(&stack, &company.id).await, [now["secret"].as_str().unwrap()]);
+    assert!(works(&stack, &company).await);
+    // Nothing was revoked: that might have ended the connection made by hand.
+    let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+    assert_ne!(tokens["revoke"].as_u64().unwrap_or_default(), 1, "{tokens}");
+}
+
+#[tokio::test]
+async fn a_company_that_its_old_side_refreshed_after_the_export_stays_there() {
+    let (stack, _alone) = Stack::alone().await;
+    grace(&stack, 0).await;
+    let company = stack.company("empty").await;
+    let token = old_token(&stack, &company.realm).await;
+    let mut export = Export::default();
+    export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+    let key = export.upload(&stack, "thawed").await;
+    stack.let_others_rest(&[]).await;
+    stack.sandbox().advance(ROTATES).await;
+    assert_eq!(old_side_refreshes(&stack, &token).await, 200);
+    for _ in 0..2 {
+        run(&stack, &key).await;
+        let report = report(&stack, &key).await;
+        let found = result(&report, &company.id);
+        assert_eq!((&found["outcome"], &found["oldSide"]), (&json!("dead"), &json!("keep")));
+    }
+    let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+    assert_eq!(tokens["refused"], 1, "a refused token is used once, however many runs there are");
+    assert_eq!(row(&stack, "company", &company.id).await, Value::Null);
+    assert!(outside::secrets(&stack, &company.id).await.is_empty());
+}
+
+#[tokio::test]
+async fn while_intuit_is_down_companies_wait_and_none_is_dead() {
+    let (stack, _alone) = Stack::alone().await;
+    let mut export = Export::default();
+    let mut companies = Vec::new();
+    for _ in 0..5 {
+        let company = stack.company("empty").await;
+        let token = old_token(&stack, &company.realm).await;
+        export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+        companies.push(company);
+    }
+    let key = export.upload(&stack, "down").await;
+    let down = json!({
+        "function": "token-migration", "path": "/oauth2/v1/tokens/bearer", "status": 503,
+    });
+    stack.control().refuse(&down).await;
+    let answer = run(&stack, &key).await;
+    assert!(answer["stopped"].is_string(), "{answer}");
+    assert_eq!(stack.control().applied().await, 3, "a run stops after three");
+    stack.control().clear_rules().await;
+    assert_eq!(answer["companies"], json!({ "waiting": 5 }));
+    let down = report(&stack, &key).await;
+    let reasons: Vec<&Value> =
+        companies.iter().map(|company| &result(&down, &company.id)["reason"]).collect();
+    let tried = reasons.iter().filter(|reason| **reason == "notProven").count();
+    assert_eq!(tried, 3, "{reasons:?}");
+    // Nobody asks again for a while after an error.
+    stack.sandbox().advance(LEASE_OVER).await;
+    let answer = run(&stack, &key).await;
+    assert_eq!(answer["companies"], json!({ "migrated": 5 }));
+}
+
+/// Longer than the refresh lease, and than the cool-down after an error.
+const LEASE_OVER: u64 = 201;
