@@ -253,7 +253,9 @@ mod tests {
         assert_eq!(reason("[1]"), "is not a JSON object");
         assert_eq!(reason(&with("companyId", "null")), "companyId is missing");
         assert!(reason(&with("companyId", "\"a#b\"")).starts_with("companyId: a company id has"));
-        assert!(reason(&with("realmId", "\"12a\"")).starts_with("realmId: a realm id has"));
+        assert!(
+            reason(&with("realmId", "\"12a\"")).starts_with("realmId: a QuickBooks realm id has")
+        );
         assert_eq!(
             reason(&with("environment", "\"staging\"")),
             "environment is neither sandbox nor production"

@@ -13,7 +13,7 @@ use platform::connections::{CLEAN_UP, Connection, ConnectionStatus};
 use platform::migrations::{Found, Migrating};
 use platform::refresh::{Expiries, TokenError, Wanted};
 use platform::secrets::TokenSet;
-use quickbooks::{CallError, CompanyInfo, Session};
+use quickbooks::{CompanyInfo, Session};
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ const SLICE: Duration = Duration::from_secs(90);
 /// A run stops when so many companies one after the other could not be gone on with: Intuit or AWS is
 /// away, and each more would only wait for it.
 const TROUBLES: usize = 3;
+/// QuickBooks' code for a user who is no admin of the company any more: another user's tokens may do.
+const NO_ADMIN: &str = "120";
 /// More steps than the tokens of one company ever need.
 const MOST_STEPS: usize = 1_000;
 
@@ -249,11 +251,13 @@ impl Migration {
             Session { realm: proven.realm.to_string(), access_token: tokens.access.clone() };
         let info = match self.quickbooks.company_info(&session).await {
             Ok(info) => info,
-            Err(error @ CallError::ReconnectNeeded(_)) => {
+            Err(error) if error.code() == Some(NO_ADMIN) => {
                 let now = self.clock.now().await;
                 self.connections.refuse_migrating(begun, &error.to_string(), now).await?;
                 return Ok(Stepped::Done);
             }
+            // Also what else says that access is over (3100): wrong keys or a wrong environment say so of
+            // every company, and the newest tokens of all of them are here by now.
             Err(error) => return Ok(Stepped::Later(error.to_string())),
         };
         self.adopt(begun, proven, info, found).await

@@ -23,7 +23,8 @@ impl Stack {
 
     /// A file of a bucket, if it is there.
     pub async fn file(&self, bucket: &str, key: &str) -> Option<String> {
-        let (status, text) = self.raw(Method::GET, "s3", &self.path(bucket, key), "".into()).await;
+        let (status, text) =
+            self.raw(Method::GET, "s3", &self.path(bucket, key), String::new()).await;
         assert!([200, 404].contains(&status), "{status} {text}");
         (status == 200).then_some(text)
     }

@@ -37,9 +37,7 @@ async fn an_export_is_destroyed_when_the_old_side_has_deleted_its_rows_and_not_b
     assert_eq!(answer["unfinished"], json!([]));
     let list = stack.file("Migration", answer["written"].as_str().unwrap()).await.unwrap();
     let list: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let row = |user: &str| {
-        json!({ "companyId": id, "userId": user, "realmId": realm, "environment": "sandbox" })
-    };
+    let row = |user: &str| json!({ "companyId": id, "userId": user, "realmId": realm, "environment": "sandbox" });
     let mut first = row("anna");
     first["rowId"] = "17".into();
     assert_eq!(list, [first.clone(), row("ben")]);

@@ -96,6 +96,13 @@ impl Case {
             self.export.add(&id, "ben", &format!("71{number}"), &two, &json!({}));
             self.wants(&id, "dead", None, "keep", None);
         }
+        // Its user is no admin of it any more.
+        let company = stack.company("empty").await;
+        let token = self.token(stack, &company.realm).await;
+        let lost = json!({ "status": "adminLost" });
+        stack.sandbox().post(&format!("/companies/{}", company.realm), &lost).await;
+        self.export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+        self.wants(&company.id, "dead", None, "keep", None);
         let mut refused = |id: String, reason, lines: &[(&str, Value)]| {
             for (number, (realm, more)) in lines.iter().enumerate() {
                 let token = format!("RT1-{id}-{number}");
@@ -168,7 +175,13 @@ impl Case {
             } else {
                 let id = format!("bulk-{number}-{}", first.id);
                 let token = format!("RT1-bulk-{number}");
-                self.export.add(&id, "anna", &format!("8{number:05}"), &token, &json!({ "frozenAt": null }));
+                self.export.add(
+                    &id,
+                    "anna",
+                    &format!("8{number:05}"),
+                    &token,
+                    &json!({ "frozenAt": null }),
+                );
                 self.wants(&id, "refused", Some("notFrozen"), "keep", None);
             }
         }
@@ -216,7 +229,7 @@ async fn of_5000_lines_each_company_comes_to_what_it_must_and_a_second_run_chang
         "total": 5000, "broken": 40, "otherEnvironment": 1626, "duplicates": 24, "expired": 22,
     });
     assert_eq!(first["lines"], lines);
-    let companies = json!({ "migrated": 16, "alreadyConnected": 1, "dead": 3, "refused": 3258 });
+    let companies = json!({ "migrated": 16, "alreadyConnected": 1, "dead": 4, "refused": 3257 });
     assert_eq!(first["companies"], companies);
     let reasons: BTreeSet<&str> = first["broken"]
         .as_array()

@@ -20,9 +20,8 @@ struct Kill {
 fn kills(stack: &Stack) -> Vec<Kill> {
     let kill = |when, call| Kill { when, call, answer_lost: false };
     let connections = format!("table/{}", stack.table("Connections"));
-    let row = |action: &str, nth: u64| {
-        json!({ "action": action, "resource": connections, "nth": nth })
-    };
+    let row =
+        |action: &str, nth: u64| json!({ "action": action, "resource": connections, "nth": nth });
     let action = |action: &str| json!({ "action": action });
     let intuit = json!({ "path": "/oauth2/v1/tokens/bearer" });
     vec![
@@ -32,11 +31,7 @@ fn kills(stack: &Stack) -> Vec<Kill> {
         kill("after", row("dynamodb:UpdateItem", 1)),
         kill("before", intuit.clone()),
         Kill { when: "after", call: intuit, answer_lost: true },
-        Kill {
-            when: "before",
-            call: action("secretsmanager:PutSecretValue"),
-            answer_lost: true,
-        },
+        Kill { when: "before", call: action("secretsmanager:PutSecretValue"), answer_lost: true },
         kill("after", action("secretsmanager:PutSecretValue")),
         kill("after", row("dynamodb:UpdateItem", 3)),
         kill("after", json!({ "path": "/companyinfo/" })),
@@ -60,7 +55,13 @@ async fn a_run_that_is_killed_anywhere_goes_on_and_loses_no_connection() {
         let token = old_token(&stack, &company.realm).await;
         let mut export = Export::default();
         export.add(&company.id, "anna", &company.realm, &token, &json!({}));
-        export.add(&company.id, "ben", &company.realm, "RT1-long-dead", &json!({ "refreshedAt": null }));
+        export.add(
+            &company.id,
+            "ben",
+            &company.realm,
+            "RT1-long-dead",
+            &json!({ "refreshedAt": null }),
+        );
         let key = export.upload(&stack, &format!("killed-{}", cases.len())).await;
         cases.push((kill, company, key));
     }
