@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::expiry::{JITTER, WARN_BEFORE};
 use crate::ids::CompanyId;
 
 pub use letter::Mail;

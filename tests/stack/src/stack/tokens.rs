@@ -61,11 +61,6 @@ impl Stack {
         self.get(&company.admin, &format!("/status?companyId={}", company.id)).await.ok()
     }
 
-    /// The row of the company's live connection.
-    pub async fn connection_row(&self, company: &Company) -> Value {
-        self.item("Connections", &connection_key(company)).await
-    }
-
     /// Sets one attribute of that row; the value is given as DynamoDB writes it.
     pub async fn set_connection(&self, company: &Company, attribute: &str, value: &Value) {
         self.set("Connections", &connection_key(company), attribute, value).await;

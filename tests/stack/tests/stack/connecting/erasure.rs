@@ -62,7 +62,7 @@ async fn left(stack: &Stack, company: &str) -> Vec<String> {
             rows.iter().filter(|row| row["item"] != LINE).map(|row| format!("{table} {row}")),
         );
     }
-    for kind in ["company", "unconfirmed"] {
+    for kind in ["company", "unconfirmed", "migrating"] {
         let key = json!({ "id": { "S": format!("{kind}#{company}") } });
         let row = stack.item("Connections", &key).await;
         if !row.is_null() {
