@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
+use stack_tests::stack::needles::SHORTEST;
 use stack_tests::stack::{Stack, secrecy};
 
 use crate::outside::{self, Raw};
@@ -79,7 +80,8 @@ pub(super) async fn buckets(stack: &Stack) -> Vec<String> {
     between(&s3(stack, "/").await, "Name")
 }
 
-/// Names and contents of all objects of a bucket, the functions' own code excepted.
+/// Names and contents of all objects of a bucket. Left out are the functions' own code, by its size, and
+/// exports of an old table of tokens: somebody puts them there to be read, and the clean-up destroys them.
 async fn objects(stack: &Stack, bucket: &str) -> Vec<u8> {
     let listed = s3(stack, &format!("/{bucket}")).await;
     assert!(!between(&listed, "IsTruncated").contains(&"true".to_owned()), "{bucket} is large");
@@ -87,7 +89,8 @@ async fn objects(stack: &Stack, bucket: &str) -> Vec<u8> {
     let (keys, sizes) = (between(&listed, "Key"), between(&listed, "Size"));
     assert_eq!(keys.len(), sizes.len());
     for (key, size) in keys.iter().zip(sizes) {
-        if size.parse::<u64>().is_ok_and(|size| size < 1 << 20) {
+        let small = size.parse::<u64>().is_ok_and(|size| size < 1 << 20);
+        if small && !key.starts_with("exports/") {
             text.extend(s3(stack, &format!("/{bucket}/{key}")).await);
         }
     }
@@ -120,7 +123,9 @@ async fn values(stack: &Stack, name: &str) -> Vec<(&'static str, String)> {
             ("clientSecret", "client secret"),
             ("webhookVerifierToken", "verifier token"),
         ] {
-            values.extend(value[field].as_str().map(|value| (what, value.to_owned())));
+            // A shorter one was made up by a test.
+            let value = value[field].as_str().filter(|value| value.len() >= SHORTEST);
+            values.extend(value.map(|value| (what, value.to_owned())));
         }
     }
     values
