@@ -277,10 +277,17 @@ mod tests {
 
     #[test]
     fn other_protocols_are_named_by_the_signature_and_path() {
-        let scope = "AWS4-HMAC-SHA256 Credential=K/20261120/us-east-1/s3/aws4_request, Signature=x";
-        let request = Request::put("/bucket/key").header("authorization", scope).body(()).unwrap();
-        let call = aws(&request.into_parts().0, b"");
-        assert_eq!(call.action, "s3:PUT /bucket/key");
+        let signed_for = |service: &str, path: &str| {
+            let scope = format!(
+                "AWS4-HMAC-SHA256 Credential=K/20261120/us-east-1/{service}/aws4_request, S"
+            );
+            let request = Request::put(path).header("authorization", scope).body(()).unwrap();
+            aws(&request.into_parts().0, b"")
+        };
+        assert_eq!(signed_for("lambda", "/a/b").action, "lambda:PUT /a/b");
+        let put = signed_for("s3", "/bucket/reports/a.json");
+        assert_eq!(uses(&put), [("s3:PutObject", "object/bucket/reports/a.json")]);
+        assert_eq!(signed_for("s3", "/bucket").action, "s3:PUT /bucket");
     }
 
     #[test]
