@@ -3,7 +3,8 @@
 AWS authorises PartiQL statements as dynamodb:PartiQLInsert, Update, Delete and Select on the
 table, and that is what the template grants. The emulator asks for dynamodb:BatchExecuteStatement
 on everything instead. AWS authorises a mail on the sender's identity and knows the condition
-ses:FromAddress; the emulator asks for no identity and does not know the condition. Each role that
+ses:FromAddress; the emulator asks for no identity and does not know the condition. AWS authorises a
+batch of messages as sqs:SendMessage; the emulator asks for sqs:SendMessageBatch. Each role that
 may do the former gets the latter, here only. Whether each call was covered by the template is
 checked in the stack tests, from the proxy's log.
 """
@@ -14,6 +15,7 @@ import json
 GAPS = {
     "local-partiql": ("dynamodb:PartiQL", "dynamodb:BatchExecuteStatement"),
     "local-ses": ("ses:Send", "ses:SendEmail"),
+    "local-sqs": ("sqs:SendMessage", "sqs:SendMessageBatch"),
 }
 
 

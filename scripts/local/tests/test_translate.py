@@ -42,6 +42,8 @@ class Gaps(unittest.TestCase):
         mail = {"Effect": "Allow", "Action": "ses:SendEmail"}
         self.assertEqual(self.gaps(mail), ["local-ses"])
         self.assertEqual(self.gaps(allow, mail), ["local-partiql", "local-ses"])
+        ring = {"Effect": "Allow", "Action": "sqs:SendMessage"}
+        self.assertEqual(self.gaps(ring), ["local-sqs"])
 
 
 class ResourceName(unittest.TestCase):

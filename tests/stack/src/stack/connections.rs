@@ -67,6 +67,10 @@ impl Stack {
     /// honours for as long as it would.
     pub async fn plant(&self, count: usize, age: u64) -> Vec<Company> {
         let companies: Vec<Company> = (0..count).map(|number| company(number, "planted")).collect();
+        for company in &companies {
+            let file = json!({ "realm": company.realm, "companyName": company.id });
+            self.sandbox().post("/companies", &file).await;
+        }
         self.plant_for(&companies, age).await;
         companies
     }
@@ -102,11 +106,15 @@ impl Stack {
             "hardExpiresAt": null,
             "issuedAt": at,
         });
-        let body = json!({
-            "Name": secret, "ClientRequestToken": version, "SecretString": stored.to_string(),
+        let create = json!({ "Name": secret });
+        let put = json!({
+            "SecretId": secret, "ClientRequestToken": version, "SecretString": stored.to_string(),
+            "VersionStages": ["f0"],
         });
-        let (status, answer) = self.aws("secretsmanager", "CreateSecret", &body).await;
-        assert_eq!(status, 200, "{answer}");
+        for (operation, body) in [("CreateSecret", create), ("PutSecretValue", put)] {
+            let (status, answer) = self.aws("secretsmanager", operation, &body).await;
+            assert_eq!(status, 200, "{answer}");
+        }
         self.write(&[json!({ "PutRequest": { "Item": row(company, &secret, &version, at) } })])
             .await;
     }

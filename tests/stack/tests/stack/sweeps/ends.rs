@@ -64,7 +64,7 @@ async fn a_proof_finds_what_was_ended_at_intuit_and_leaves_a_healthy_connection_
     })
     .await;
     eventually("an empty queue", SOON, async || {
-        (stack.depth("Refreshes").await == (0, 0)).then_some(())
+        (stack.depth("Refreshes").await.0 == 0).then_some(())
     })
     .await;
     assert_eq!(text(&stack.connection_row(&healthy).await, "status"), "connected");
