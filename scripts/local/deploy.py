@@ -74,10 +74,11 @@ def sam_deploy(path):
 
 
 def complete():
-    """What the emulator needs besides: routes, its own permissions for PartiQL and mail, whole numbers, a verified sender."""
+    """What the emulator needs besides: routes, permissions of its own, whole numbers, a verified sender."""
     made = routes.create(client, STACK_NAME)
     permissions.add(client, STACK_NAME)
     mappings.correct(client)
+    permissions.allow_http(client, STACK_NAME)
     stack = client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     mails.verify_sender(client, stack.get("Parameters", []))
     if not made:

@@ -57,3 +57,11 @@ def add(client, stack_name):
             elif policy in names:
                 iam.delete_role_policy(RoleName=role, PolicyName=policy)
     return added
+
+
+def allow_http(client, stack_name):
+    """Takes the policies off the buckets that refuse calls without TLS: the emulator speaks HTTP only."""
+    resources = client("cloudformation").describe_stack_resources(StackName=stack_name)
+    for resource in resources["StackResources"]:
+        if resource["ResourceType"] == "AWS::S3::Bucket":
+            client("s3").delete_bucket_policy(Bucket=resource["PhysicalResourceId"])

@@ -195,7 +195,7 @@ impl Migration {
     }
 }
 
-/// Spaces refreshes, so that the secret writes of a run (two for each company) leave the account's share
+/// Spaces refreshes, so that the secret writes of a run (three for each company) leave the account's share
 /// to the sweeps.
 #[derive(Clone, Debug)]
 pub struct Pacer {

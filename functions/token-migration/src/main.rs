@@ -7,7 +7,7 @@ use platform::config::{self, Intuit};
 use platform::{Result, telemetry};
 use token_migration::{Migration, Pacer};
 
-/// Between two refreshes, as in the sweeps (C6): a run writes at most four secrets a second.
+/// Between two refreshes, as in the sweeps (C6): a run writes at most six secrets a second.
 const GAP: Duration = Duration::from_millis(500);
 /// A company's refresh, proof and what follows fit into the 90 s that a slice leaves of 180.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);

@@ -291,7 +291,8 @@ impl Migration {
             },
         };
         let Connection { secret, company, version_id, .. } = connection;
-        self.secrets.create_with(secret, company, version_id, &tokens).await?;
+        self.secrets.create_if_absent(secret, company).await?;
+        self.secrets.put(secret, version_id, connection.refresh_fence, &tokens).await?;
         self.connections.migrating_is_ready(begun).await?;
         Ok(Stepped::Done)
     }

@@ -183,23 +183,14 @@ impl Secrets {
         Ok(())
     }
 
-    /// Creates a connection's secret with tokens that were issued elsewhere, as the version `version`. One
-    /// that is there already is fine: name and version follow from the tokens.
-    pub async fn create_with(
-        &self,
-        name: &str,
-        company: &CompanyId,
-        version: &str,
-        tokens: &TokenSet,
-    ) -> Result<()> {
+    /// Creates a connection's secret, empty, unless it is there already: for a step that may be repeated.
+    pub async fn create_if_absent(&self, name: &str, company: &CompanyId) -> Result<()> {
         use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
         let created = self
             .client
             .create_secret()
             .name(name)
             .description(format!("QuickBooks tokens of company {company}"))
-            .client_request_token(version)
-            .secret_string(tokens.to_json().expose_secret())
             .send()
             .await;
         match created {

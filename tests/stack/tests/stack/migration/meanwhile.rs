@@ -82,7 +82,7 @@ async fn while_intuit_is_down_companies_wait_and_none_is_dead() {
     }
     let key = export.upload(&stack, "down").await;
     let down = json!({
-        "function": "token-migration", "path": "/oauth2/v1/tokens/bearer", "status": 503,
+        "function": "token-migration", "path": "/oauth2/v1/tokens/bearer", "status": 503, "calls": 4,
     });
     stack.control().refuse(&down).await;
     let answer = run(&stack, &key).await;
