@@ -98,14 +98,11 @@ pub fn plan(rows: &[Row], environment: Environment, client_id: &str, now: Timest
         let first = indexes.first().copied();
         let first = first.or_else(|| rows.iter().position(|row| row.name.company_id == *company));
         let Some(realm) = first.map(|first| rows[first].name.realm_id.clone()) else { continue };
-        let verdict = match refusal(rows, &indexes, &shared, now) {
-            Some(refusal) => Err(refusal),
-            None => {
-                let alive = known.iter().filter(|candidate| !ended(&rows[candidate.row], now));
-                let alive: Vec<Candidate> = alive.cloned().collect();
-                if alive.is_empty() { Err(Refusal::Expired) } else { Ok(alive) }
-            }
-        };
+        let alive = known.iter().filter(|candidate| !ended(&rows[candidate.row], now));
+        let alive: Vec<Candidate> = alive.cloned().collect();
+        let refused = refusal(rows, &indexes, &shared, now);
+        let refused = refused.or_else(|| alive.is_empty().then_some(Refusal::Expired));
+        let verdict = refused.map_or(Ok(alive), Err);
         let company = company.clone();
         plan.companies
             .insert(company.clone(), CompanyPlan { company, rows: indexes, realm, known, verdict });

@@ -2,6 +2,7 @@
 //! reports in the end what an uninterrupted one does. It holds no token. Pure.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
 use domain::ids::{CompanyId, RealmId};
 use platform::migrations::Found;
@@ -124,12 +125,12 @@ pub struct CompanyResult {
 }
 
 /// The report of an export by what is stored now.
-pub fn report(
+pub fn report<S: BuildHasher>(
     export: &str,
     environment: Environment,
     lines: &Lines<Row>,
     plan: &Plan,
-    found: &HashMap<CompanyId, Found>,
+    found: &HashMap<CompanyId, Found, S>,
 ) -> Report {
     let nothing = Found::default();
     let results: Vec<CompanyResult> = plan
