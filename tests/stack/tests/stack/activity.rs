@@ -53,6 +53,9 @@ async fn connected(stack: &Stack, count: usize, age: u64) -> Vec<Company> {
         });
     }
     let companies = companies.join_all().await;
+    // A worker that runs for what is due by then would refresh the tokens itself.
+    stack.idle(&companies.iter().collect::<Vec<_>>()).await;
+    stack.let_others_rest(&[]).await;
     stack.sandbox().advance(age).await;
     companies
 }

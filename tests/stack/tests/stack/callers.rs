@@ -117,6 +117,13 @@ fn rows() -> Vec<Row> {
                 (format!("/sync-status/{job}"), None)
             })
         },
+        row("POST /refresh", Rule::Administer, (200, ""), |company, _| {
+            ("/refresh".into(), Some(json!({ "companyId": company })))
+        }),
+        // The last one: after it the company is not connected.
+        row("DELETE /disconnect", Rule::Administer, (200, ""), |company, _| {
+            (format!("/disconnect?companyId={company}"), None)
+        }),
     ]
 }
 
