@@ -13,6 +13,8 @@ use super::{Stack, eventually};
 
 /// A day, in seconds.
 pub const DAY: u64 = 86_400;
+/// The Intuit app of the stack, as `scripts/local/deploy.py` puts it into the secret.
+const CLIENT_ID: &str = "sandbox-client";
 /// Rows in one batch write (DynamoDB's limit).
 const BATCH: usize = 25;
 /// Parts of the indexes over connections, as the product has them.
@@ -78,7 +80,8 @@ impl Stack {
     /// The same for companies that are there already.
     pub async fn plant_for(&self, companies: &[Company], age: u64) {
         let realms: Vec<&str> = companies.iter().map(|company| company.realm.as_str()).collect();
-        let wish = json!({ "realms": realms, "ageS": age });
+        // Of the stack's own app: another test may have made a second one.
+        let wish = json!({ "realms": realms, "ageS": age, "clientId": CLIENT_ID });
         let issued = self.sandbox().post("/tokens/issue", &wish).await;
         let issued = issued["tokens"].as_array().expect("the sandbox issues tokens").clone();
         let mut making = tokio::task::JoinSet::new();
