@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use quickbooks::Environment;
 use serde::{Deserialize, Serialize};
 
-use crate::companies::not_met;
+use crate::companies::met;
 use crate::dynamo::{self, Item, ms, s};
 use crate::error::{Error, Result};
 use crate::keys;
@@ -388,10 +388,7 @@ impl Connections {
             .expression_attribute_values(":before", ms(before))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "note a use of the connection").map(|_| false),
-        }
+        met(result, "note a use of the connection")
     }
 
     /// Notes that a proof of the company's live connection to this realm is asked for; at most once in
@@ -419,10 +416,7 @@ impl Connections {
             .expression_attribute_values(":before", ms(now - PROOF_EVERY))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "note that a proof is asked for").map(|_| false),
-        }
+        met(result, "note that a proof is asked for")
     }
 
     /// Marks a connection whose access Intuit has taken away. Answers false when it is another
@@ -452,10 +446,7 @@ impl Connections {
             .expression_attribute_values(":connection", s(&connection.connection_id))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "mark the connection").map(|_| false),
-        }
+        met(result, "mark the connection")
     }
 
     /// Claims the announcement of a connection that Intuit has ended, for five minutes; `false` when it
@@ -475,10 +466,7 @@ impl Connections {
             .expression_attribute_values(":later", ms(now + ANNOUNCING))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "claim the announcement").map(|_| false),
-        }
+        met(result, "claim the announcement")
     }
 
     /// Says that the announcement was made.
@@ -489,10 +477,7 @@ impl Connections {
             .condition_expression("connectionId = :connection AND #status = :gone")
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => not_met(error, "finish the announcement").map(|_| ()),
-        }
+        met(result, "finish the announcement").map(|_| ())
     }
 
     fn gone(

@@ -8,7 +8,7 @@ use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::companies::not_met;
+use crate::companies::met;
 use crate::connections::{
     ACCESS_EXPIRY_INDEX, Connection, Connections, HARD_EXPIRY_INDEX, REFRESH_AGE_INDEX,
 };
@@ -178,10 +178,7 @@ impl Connections {
         if let Some(at) = connection.active_at {
             update = update.expression_attribute_values(":used", n(at));
         }
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "let a connection rest").map(|_| false),
-        }
+        met(update.send().await, "let a connection rest")
     }
 
     /// Says that somebody was warned of the hard expiry, and when the next warning is due. Answers false
@@ -202,10 +199,7 @@ impl Connections {
                 .expression_attribute_values(":next", ms(next)),
             None => update.update_expression("REMOVE warnAt"),
         };
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "put the next warning off").map(|_| false),
-        }
+        met(update.send().await, "put the next warning off")
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::companies::{Companies, not_met};
+use crate::companies::{Companies, met};
 use crate::connections::{CLEAN_UP, CLEAN_UP_INDEX, Connection, Connections};
 use crate::dynamo::{self, Item, flag, ms, n, s};
 use crate::error::{Error, Result};
@@ -106,10 +106,7 @@ impl Connections {
             .expression_attribute_values(":revoked", flag(revoked))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => not_met(error, "note what Intuit said").map(|_| ()),
-        }
+        met(result, "note what Intuit said").map(|_| ())
     }
 
     /// Says that a row leaves no secret behind any more. Nothing happens if it is another connection by
@@ -125,10 +122,7 @@ impl Connections {
             .expression_attribute_values(":status", status)
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) => not_met(error, "note that the secret is destroyed").map(|_| ()),
-        }
+        met(result, "note that the secret is destroyed").map(|_| ())
     }
 
     /// Makes sure that a waiting connection can never be confirmed, and that its clean-up is due. Answers
@@ -144,10 +138,7 @@ impl Connections {
             .expression_attribute_values(":shard", s(CLEAN_UP))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "give up the waiting connection").map(|_| false),
-        }
+        met(result, "give up the waiting connection")
     }
 
     /// Removes the row of a connection that was ended and leaves no secret behind. Answers false when it
@@ -203,10 +194,7 @@ impl Connections {
             .expression_attribute_values(":before", ms(now - between))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "note who asks for new tokens").map(|_| false),
-        }
+        met(result, "note who asks for new tokens")
     }
 
     /// Rows whose clean-up is due, the longest due first: a page, and where the next one begins.

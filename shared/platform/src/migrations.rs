@@ -21,7 +21,7 @@ use quickbooks::Environment;
 use serde::{Deserialize, Serialize};
 use uuid::Builder;
 
-use crate::companies::not_met;
+use crate::companies::met;
 use crate::connections::{Connection, ConnectionStatus, Connections};
 use crate::dynamo::{self, Item, flag, ms, s};
 use crate::error::{Error, Result};
@@ -177,10 +177,7 @@ impl Connections {
             .expression_attribute_values(":true", flag(true))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "prepare exported tokens").map(|_| false),
-        }
+        met(result, "prepare exported tokens")
     }
 
     /// Says that tokens are of no use, although Intuit refreshes them.
@@ -201,10 +198,7 @@ impl Connections {
             .expression_attribute_values(":reason", s(reason))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "refuse exported tokens").map(|_| false),
-        }
+        met(result, "refuse exported tokens")
     }
 
     /// Says that the secret of refused tokens is destroyed; nothing of them is left to do.
@@ -215,10 +209,7 @@ impl Connections {
             .expression_attribute_values(":false", flag(false))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "bury exported tokens").map(|_| false),
-        }
+        met(result, "bury exported tokens")
     }
 
     /// Makes proven tokens the company's live connection, in one transaction with the realm's guard.

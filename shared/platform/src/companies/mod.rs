@@ -273,6 +273,21 @@ impl Companies {
     }
 }
 
+/// Whether a conditional update was made: a condition that was not met is an answer, anything else an
+/// error.
+pub(crate) fn met<T, R>(
+    result: std::result::Result<T, aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>>,
+    call: &'static str,
+) -> Result<bool>
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) => not_met(error, call).map(|_| false),
+    }
+}
+
 /// A condition that was not met is an answer (the item as it stands), anything else an error.
 pub(crate) fn not_met<R>(
     error: aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{LEASE, at};
-use crate::companies::not_met;
+use crate::companies::{met, not_met};
 use crate::connections::{CLEAN_UP, Connection, ConnectionStatus, Connections};
 use crate::dynamo::{self, ms, n, s};
 use crate::error::Result;
@@ -240,10 +240,7 @@ impl Connections {
             ))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "store the refreshed connection").map(|_| false),
-        }
+        met(result, "store the refreshed connection")
     }
 
     /// Gives the refresh lease back without new tokens. Answers false when it was not ours any more.
@@ -293,10 +290,7 @@ impl Connections {
                 .expression_attribute_values(":cleanUp", s(CLEAN_UP))
                 .expression_attribute_values(":now", ms(now)),
         };
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "give the refresh lease back").map(|_| false),
-        }
+        met(update.send().await, "give the refresh lease back")
     }
 
     fn fenced(&self, lease: &Lease) -> UpdateItemFluentBuilder {
