@@ -3,11 +3,12 @@
 //!
 //! # Layout
 //! [`status`]: `GET /status`. [`test_connection`]: `POST /test-connection`. [`refresh`]: `POST /refresh`.
-//! [`disconnect`]: `DELETE /disconnect`. [`clean_up`]: every five minutes.
+//! [`disconnect`]: `DELETE /disconnect`. [`reset`]: `POST /reset`. [`clean_up`]: every five minutes.
 
 pub mod clean_up;
 pub mod disconnect;
 pub mod refresh;
+pub mod reset;
 pub mod status;
 pub mod test_connection;
 
@@ -20,9 +21,11 @@ use platform::clock::Clock;
 use platform::connections::Connections;
 use platform::disconnect::Disconnect;
 use platform::documents::Documents;
+use platform::erasure::Erasures;
 use platform::http::BASE;
 use platform::pace::InteractivePace;
 use platform::refresh::{OnAws, Refresher};
+use platform::start_over::StartOver;
 
 /// What the function works with.
 #[derive(Clone)]
@@ -39,6 +42,10 @@ pub struct Manage {
     pub refresher: Refresher<OnAws>,
     /// Ending connections, and the clean-up.
     pub disconnect: Disconnect,
+    /// Starting over with another QuickBooks company.
+    pub start_over: StartOver,
+    /// Companies that were deleted: there is nothing to start over.
+    pub erasures: Erasures,
     /// Who tested, who refreshed.
     pub audit: AuditLog,
     /// The clock.
@@ -52,5 +59,6 @@ pub fn router(manage: Manage) -> Router {
         .route(&format!("{BASE}/test-connection"), post(test_connection::test_connection))
         .route(&format!("{BASE}/refresh"), post(refresh::refresh))
         .route(&format!("{BASE}/disconnect"), delete(disconnect::disconnect))
+        .route(&format!("{BASE}/reset"), post(reset::reset))
         .with_state(manage)
 }

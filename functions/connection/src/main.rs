@@ -1,4 +1,4 @@
-//! `GET /status`, `POST /test-connection`, `POST /refresh`, `DELETE /disconnect`, and the clean-up.
+//! `GET /status`, `POST /test-connection`, `POST /refresh`, `DELETE /disconnect`, `POST /reset`, and the clean-up.
 
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ async fn load() -> Result<(Manage, Activity)> {
         pace: platform.interactive_pace(),
         refresher: platform.refresher(&intuit, platform.secrets()?)?,
         disconnect: platform.disconnect(&intuit, REVOKE_WITHIN)?,
+        start_over: platform.start_over(),
+        erasures: platform.erasures(),
         audit: platform.audit(),
         clock: platform.clock,
     };

@@ -40,6 +40,9 @@ struct Known {
     disconnected_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disconnected_by: Option<String>,
+    /// Since when another QuickBooks company may be connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_over_at: Option<Timestamp>,
 }
 
 /// How long the tokens last, and how the last refresh went.
@@ -128,6 +131,7 @@ fn known(connection: Connection) -> Known {
         connected_at: time(connection.connected_at),
         disconnected_at: connection.disconnected_at.map(time),
         disconnected_by: connection.disconnected_by,
+        started_over_at: connection.started_over_at.map(time),
     }
 }
 

@@ -80,6 +80,7 @@ pub async fn test_connection(
 fn words(error: &AccessError) -> String {
     match error {
         AccessError::Declined
+        | AccessError::OtherRealm
         | AccessError::Token(TokenError::Platform(_) | TokenError::Later(_)) => {
             "QuickBooks could not be asked just now. Try again in a minute.".to_owned()
         }

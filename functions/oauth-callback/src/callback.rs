@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use domain::ids::{CompanyId, RealmId};
 use jiff::Timestamp;
 use platform::audit::{Action, Entry};
-use platform::connections::{Connection, ConnectionStatus};
+use platform::connections::{Connection, NewConnection};
 use platform::give_back::give_back;
 use platform::http::{BASE, public_url, query_value};
 use platform::oauth_states::{Asked, Burned, COOKIE};
@@ -102,7 +102,7 @@ async fn authorize(
         return Ok(Err(Reason::MissingCode));
     };
     let live = callback.connections.get(&asked.company).await?;
-    if live.as_ref().is_some_and(|live| live.realm != realm) {
+    if live.as_ref().is_some_and(|live| !live.may_be_followed_by(&realm)) {
         return Ok(Err(Reason::OtherRealm));
     }
     let owner = callback.connections.company_of(callback.environment, &realm).await?;
@@ -139,45 +139,23 @@ async fn authorize(
 
     let connection_id = Uuid::new_v4().to_string();
     let secret = callback.secrets.name(&asked.company, &connection_id);
-    let version_id = Uuid::new_v4().to_string();
     let mut connection = Connection {
-        id: String::new(),
-        company: asked.company.clone(),
-        connection_id,
-        realm,
-        environment: callback.environment,
-        client_id: Some(app.client_id.clone()),
         company_name: info.company_name,
         company_time_zone: info.time_zone,
-        status: ConnectionStatus::Unconfirmed,
-        secret,
-        ready: false,
-        version_id,
         access_expires_at: tokens.expiries.access.as_millisecond(),
         refresh_expires_at: tokens.expiries.refresh.as_millisecond(),
         hard_expires_at: tokens.expiries.hard.map(Timestamp::as_millisecond),
-        refreshed_at: now.as_millisecond(),
-        last_refresh_result: "ok".to_owned(),
-        connected_by: asked.user.clone(),
-        connected_at: now.as_millisecond(),
-        confirm_by: None,
-        clean_up_shard: None,
-        clean_up_at: None,
-        live_shard: None,
-        active_shard: None,
-        active_at: None,
-        warn_at: None,
-        disconnected_at: None,
-        disconnected_by: None,
-        asked_by_hand_at: None,
-        proof_asked_at: None,
-        replaces: None,
-        refresh_owner: None,
-        refresh_until: None,
-        refresh_fence: 0,
-        promised_version: None,
-        unresolved_versions: Vec::new(),
-        refresh_after: None,
+        ..Connection::new(NewConnection {
+            company: asked.company.clone(),
+            connection_id,
+            version_id: Uuid::new_v4().to_string(),
+            realm,
+            environment: callback.environment,
+            client_id: app.client_id.clone(),
+            secret,
+            user: asked.user.clone(),
+            at: now,
+        })
     }
     .waiting(now);
     if !take_the_place(callback, &connection).await? {

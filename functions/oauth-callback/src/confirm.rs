@@ -86,7 +86,7 @@ pub async fn confirm(
     {
         return go_live(&callback, &live, &caller, now).await;
     }
-    let reason = if before.is_some_and(|live| live.realm != waiting.realm) {
+    let reason = if before.is_some_and(|live| !live.may_be_followed_by(&waiting.realm)) {
         Reason::OtherRealm
     } else {
         Reason::RealmTaken

@@ -38,7 +38,7 @@ impl Drain<'_> {
                 .filter(|letter| letter.reason == DeadReason::Check)
                 .filter_map(|letter| letter.item.strip_prefix(prefix).and_then(timecard_id))
                 .collect();
-            let records = self.worker.records.timecards(&self.company, &ids).await?;
+            let records = self.timecards(&ids).await?;
             let mut cards = Vec::with_capacity(records.len());
             for record in records.into_values() {
                 cards.push((record.timecard()?, record));

@@ -23,7 +23,7 @@ impl Conclusions {
             .iter()
             .map(|stored| (stored.copy.id.clone(), stored.record.item.clone()))
             .collect();
-        let ours = drain.worker.records.claim(&drain.company, &pairs).await?;
+        let ours = drain.worker.records.claim(&drain.company, &drain.realm, &pairs).await?;
         for (mut stored, ours) in stored.into_iter().zip(ours) {
             stored.copy.synced_at = now.as_millisecond();
             if !ours {
@@ -77,7 +77,6 @@ impl Conclusions {
         let Stored { item, record, version, frozen, copy, action, differs, .. } = stored;
         let request_id = uuid::Uuid::new_v4().to_string();
         let taken_back = drain
-            .worker
             .quickbooks
             .call_paced(
                 &drain.company,

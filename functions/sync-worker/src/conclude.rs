@@ -308,7 +308,7 @@ impl Conclusions {
             }
         }
         let fence = drain.keeper.lease().fence;
-        worker.records.write_results(&drain.company, fence, &self.written).await?;
+        worker.records.write_results(&drain.company, &drain.realm, fence, &self.written).await?;
         worker.work.bury(&self.letters).await?;
         worker.work.exhume(&drain.company, &self.exhume).await?;
         worker.audit.write(&self.audit, now).await?;
@@ -335,7 +335,7 @@ pub fn timecard_id(record: &str) -> Option<domain::ids::TimecardId> {
     record.strip_prefix("timecard#").and_then(|id| id.parse().ok())
 }
 
-fn action(update: bool) -> Action {
+pub(crate) fn action(update: bool) -> Action {
     if update { Action::UpdateTimeActivity } else { Action::CreateTimeActivity }
 }
 
@@ -351,6 +351,7 @@ pub(crate) fn unchanged(record: &TimecardRecord) -> Written {
         errors: Vec::new(),
         shown: Shown::Unchanged,
         frozen: None,
+        former: record.former.clone(),
     }
 }
 

@@ -14,8 +14,8 @@ impl Drain<'_> {
     pub async fn count_crash(&mut self) -> Result<()> {
         let predecessor = self.keeper.lease().fence.saturating_sub(1);
         for journal in self.worker.journal.open(&self.company).await? {
-            let Some(in_hand) = journal.in_hand.clone().filter(|hand| hand.fence == predecessor)
-            else {
+            let in_hand = journal.in_hand.clone().filter(|hand| hand.fence == predecessor);
+            let Some(in_hand) = in_hand.filter(|_| journal.realm == self.realm) else {
                 continue;
             };
             let mut conclusions = Conclusions::default();
@@ -24,7 +24,7 @@ impl Drain<'_> {
             let items = self.worker.work.items(&self.company, &keys).await?;
             let ids: Vec<_> =
                 journal.entries.iter().filter_map(|entry| timecard_id(&entry.record)).collect();
-            let records = self.worker.records.timecards(&self.company, &ids).await?;
+            let records = self.timecards(&ids).await?;
             for mut entry in journal.entries.clone() {
                 let ran = in_hand.record.as_ref().is_none_or(|record| *record == entry.record);
                 entry.crashes += u32::from(ran && !entry.parked);

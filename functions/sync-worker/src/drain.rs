@@ -4,18 +4,19 @@
 //! lane is looked at whenever work was added. A slice that was rung for by the urgent queue does the
 //! urgent lane only, since its places are few.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use domain::ids::CompanyId;
+use domain::ids::{CompanyId, RealmId, TimecardId};
 use domain::work::Lane;
 use jiff::{SignedDuration, Timestamp};
 use platform::Result;
+use platform::access::QuickBooks;
 use platform::companies::{Acquired, CompanyState, Lease, Released};
 use platform::documents::Versioned;
 use platform::journal::Entry;
 use platform::keys::Task;
-use platform::records::Names;
+use platform::records::{Names, TimecardRecord};
 use platform::telemetry::{self, Unit};
 use platform::work::WorkItem;
 use quickbooks::Pacer;
@@ -36,13 +37,14 @@ const PAGE: i32 = 100;
 pub enum Slice {
     /// Nothing is due; the company row says when something will be.
     Drained,
-    /// Time is up, or other lanes wait: ring again.
+    /// Time is up, other lanes wait, or the company was switched: ring again. Whoever switched it did not
+    /// ring, since the lease was held.
     MoreToDo,
     /// Another worker drains the company; it was told to look again.
     Held,
     /// The company is paused.
     NotRunning,
-    /// The lease was taken over, or the company was switched.
+    /// The lease was taken over, or the company is paused by now.
     Stopped,
     /// AWS did not do what was asked; it goes on in a minute.
     Failed,
@@ -56,6 +58,11 @@ pub struct Drain<'a> {
     pub worker: &'a Worker,
     /// Whose work.
     pub company: CompanyId,
+    /// The QuickBooks company that it is connected to: nothing is sent to another one, and no id of
+    /// another one is used.
+    pub realm: RealmId,
+    /// Access to that one.
+    pub quickbooks: QuickBooks,
     /// What runs, as of the start.
     pub state: CompanyState,
     /// The lease.
@@ -88,10 +95,16 @@ pub async fn slice(worker: &Worker, company: &CompanyId, rung: Lane) -> Result<S
         Acquired::Held => return Ok(Slice::Held),
         Acquired::NotRunning => return Ok(Slice::NotRunning),
     };
+    let Some(realm) = worker.quickbooks.realm(company).await? else {
+        worker.companies.release(&lease, Some(now + NO_ACCESS), true).await?;
+        return Ok(Slice::NoAccess);
+    };
     let taken_over = lease.taken_over;
     let mut drain = Drain {
         worker,
         company: company.clone(),
+        quickbooks: worker.quickbooks.only(realm.clone()),
+        realm,
         state: lease.state,
         keeper: Keeper::start(lease, worker.companies.clone(), worker.clock.clone()),
         pacer: Pacer::new(worker.pace_scale),
@@ -143,7 +156,8 @@ impl Drain<'_> {
                 Released::Yes => return Ok(Slice::Drained),
                 Released::Again if self.time_is_up() => return self.stop_early().await,
                 Released::Again => {}
-                Released::StateChanged | Released::Lost => return Ok(Slice::Stopped),
+                Released::StateChanged => return Ok(Slice::MoreToDo),
+                Released::Lost => return Ok(Slice::Stopped),
             }
         }
     }
@@ -222,6 +236,15 @@ impl Drain<'_> {
         self.push(timecards).await
     }
 
+    /// Reads timecards as they stand in the QuickBooks company that is connected.
+    pub async fn timecards(
+        &self,
+        ids: &[TimecardId],
+    ) -> Result<HashMap<TimecardId, TimecardRecord>> {
+        let records = self.worker.records.timecards(&self.company, ids).await?;
+        Ok(records.into_iter().map(|(id, record)| (id, record.seen_from(&self.realm))).collect())
+    }
+
     /// Remembers that a record waits for its send to be settled.
     pub fn waits(&mut self, entry: &Entry) {
         self.unsettled.insert(entry.record.clone());
@@ -288,8 +311,8 @@ impl Drain<'_> {
             return Ok(if paused { Slice::Stopped } else { Slice::MoreToDo });
         }
         Ok(match self.worker.companies.release(&lease, Some(now), true).await? {
-            Released::Yes | Released::Again => Slice::MoreToDo,
-            Released::StateChanged | Released::Lost => Slice::Stopped,
+            Released::Yes | Released::Again | Released::StateChanged => Slice::MoreToDo,
+            Released::Lost => Slice::Stopped,
         })
     }
 }

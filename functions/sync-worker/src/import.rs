@@ -3,7 +3,7 @@
 //! QuickBooks is the truth for names. One that is gone there stays here as inactive, so that a mapping
 //! which points at it can say so.
 
-use domain::ids::CompanyId;
+use domain::ids::{CompanyId, RealmId};
 use domain::problem::FieldError;
 use domain::retry::next_attempt;
 use jiff::Timestamp;
@@ -99,8 +99,10 @@ impl Drain<'_> {
                 Err(error) => return Ok(Err(Stopped::Later(error.to_string()))),
             };
             let now = self.worker.clock.now().await;
-            let names: Vec<Imported> =
-                fresh.iter().filter_map(|value| name(&self.company, entity, value, now)).collect();
+            let names: Vec<Imported> = fresh
+                .iter()
+                .filter_map(|value| name(&self.company, &self.realm, entity, value, now))
+                .collect();
             self.worker.records.store_imported(&names).await?;
             self.names.lock().await.extend(&names);
         }
@@ -109,7 +111,13 @@ impl Drain<'_> {
 }
 
 /// What is kept of a name. Nothing personal but what mapping needs: no SSN, birth date or address.
-fn name(company: &CompanyId, entity: Entity, value: &Value, now: Timestamp) -> Option<Imported> {
+fn name(
+    company: &CompanyId,
+    realm: &RealmId,
+    entity: Entity,
+    value: &Value,
+    now: Timestamp,
+) -> Option<Imported> {
     let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
     let id = text("Id")?;
     let name = match entity {
@@ -118,6 +126,7 @@ fn name(company: &CompanyId, entity: Entity, value: &Value, now: Timestamp) -> O
     };
     Some(Imported {
         company: company.clone(),
+        realm: realm.clone(),
         item: keys::imported(entity, &id),
         name: name.unwrap_or_else(|| format!("{} {id}", entity.name())),
         active: value.get("Active").and_then(Value::as_bool).unwrap_or(true),
@@ -144,8 +153,8 @@ mod tests {
             "SSN": "XXX-XX-1234", "BirthDate": "1990-01-01",
             "PrimaryEmailAddr": {"Address": "pat@example.com"}
         });
-        let company = "c1".parse().unwrap();
-        let kept = name(&company, Entity::Employee, &value, Timestamp::UNIX_EPOCH).unwrap();
+        let (company, realm) = ("c1".parse().unwrap(), "101".parse().unwrap());
+        let kept = name(&company, &realm, Entity::Employee, &value, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((kept.name.as_str(), kept.active), ("Pat O'Brien", false));
         let stored = serde_json::to_string(&kept).unwrap();
         assert!(!stored.contains("1234") && !stored.contains("1990"), "{stored}");
@@ -154,8 +163,8 @@ mod tests {
     #[test]
     fn a_sub_customer_is_kept_by_its_full_name() {
         let value = json!({"Id": "9", "DisplayName": "Barn", "FullyQualifiedName": "Smith:Barn"});
-        let company = "c1".parse().unwrap();
-        let kept = name(&company, Entity::Customer, &value, Timestamp::UNIX_EPOCH).unwrap();
+        let (company, realm) = ("c1".parse().unwrap(), "101".parse().unwrap());
+        let kept = name(&company, &realm, Entity::Customer, &value, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(kept.name, "Smith:Barn");
     }
 }

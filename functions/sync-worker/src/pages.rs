@@ -27,7 +27,6 @@ impl Drain<'_> {
     ) -> Option<Result<Vec<Value>, PageError>> {
         let statement = pages.next_statement()?;
         let page = self
-            .worker
             .quickbooks
             .call_paced(
                 &self.company,

@@ -59,7 +59,7 @@ impl Drain<'_> {
     /// Sends what is due. Answers false when the slice must end.
     pub async fn push(&mut self, cards: Vec<(TimecardId, WorkItem)>) -> Result<bool> {
         let ids: Vec<TimecardId> = cards.iter().map(|(id, _)| id.clone()).collect();
-        let mut records = self.worker.records.timecards(&self.company, &ids).await?;
+        let mut records = self.timecards(&ids).await?;
         let mut known = Vec::with_capacity(cards.len());
         let mut conclusions = Conclusions::default();
         let mut asked_for_parked = false;
@@ -154,7 +154,7 @@ impl Drain<'_> {
             }
         }
         wanted.retain(|key| !names.has(key));
-        let found = self.worker.records.imported(&self.company, wanted).await?;
+        let found = self.worker.records.imported(&self.company, &self.realm, wanted).await?;
         names.extend(&found);
         Ok(())
     }
@@ -225,7 +225,6 @@ impl Drain<'_> {
         json: &str,
     ) -> Result<Current> {
         let read = self
-            .worker
             .quickbooks
             .call_paced(
                 &self.company,
@@ -270,7 +269,7 @@ impl Drain<'_> {
         }
         let send_by = self.worker.clock.now().await + SEND_WITHIN;
         let entries = group.iter().map(|card| card.entry.clone()).collect();
-        let journal = JournalItem::new(&self.keeper.lease(), send_by, entries);
+        let journal = JournalItem::new(&self.keeper.lease(), self.realm.clone(), send_by, entries);
         if !self.worker.journal.write(&self.keeper.lease(), &journal).await? {
             return Ok(false);
         }

@@ -59,7 +59,6 @@ impl Drain<'_> {
     /// Sends a journal entry: the exact body under its `requestid`. `first` is false for a replay.
     pub async fn send(&self, entry: &Entry, send_by: Timestamp, first: bool) -> Answer {
         let answer = self
-            .worker
             .quickbooks
             .call_paced(
                 &self.company,
@@ -99,6 +98,7 @@ impl Drain<'_> {
 pub fn no_access(error: &AccessError) -> bool {
     match error {
         AccessError::Declined => false,
+        AccessError::OtherRealm => true,
         AccessError::Call(error) => matches!(error, CallError::ReconnectNeeded(_)),
         AccessError::Token(error) => matches!(
             error,
@@ -129,7 +129,9 @@ fn meaning(attempts: u32, error: AccessError, now: Timestamp, first: bool) -> An
         AccessError::Token(TokenError::Platform(_)) => {
             return not_stored(Some(now + ONE_MINUTE), false);
         }
-        AccessError::Token(_) | AccessError::Declined => return Answer::NotTried,
+        AccessError::Token(_) | AccessError::Declined | AccessError::OtherRealm => {
+            return Answer::NotTried;
+        }
     };
     match error {
         CallError::Throttled { retry_after, .. } => {

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use platform::Result;
 use platform::access::AccessError;
+use platform::audit::Entry as AuditEntry;
 use platform::journal::{Entry, InHand, JournalItem, Operation};
 use platform::records::TimecardRecord;
 use platform::tokens::TokenError;
@@ -20,7 +21,7 @@ use platform::work::{DeadReason, WorkItem};
 use quickbooks::{Entity, KeysetPages};
 use serde_json::Value;
 
-use crate::conclude::{Conclusions, timecard_id};
+use crate::conclude::{Conclusions, action, timecard_id};
 use crate::drain::Drain;
 use crate::failure::several;
 use crate::pages::PageError;
@@ -54,9 +55,34 @@ impl Drain<'_> {
         self.unsettled.clear();
         self.parked.clear();
         for journal in self.worker.journal.open(&self.company).await? {
-            self.settle_item(journal).await?;
+            if journal.realm == self.realm {
+                self.settle_item(journal).await?;
+            } else {
+                self.leave_behind(journal).await?;
+            }
         }
         Ok(())
+    }
+
+    /// A send to the QuickBooks company that this company was connected to before it started over. It is
+    /// repeated neither there nor here; what was to be sent is in the work list still.
+    async fn leave_behind(&self, journal: JournalItem) -> Result<()> {
+        let now = self.worker.clock.now().await;
+        let realm = &journal.realm;
+        let why = format!(
+            "The company started over before it was known whether this reached QuickBooks company {realm}."
+        );
+        let entries: Vec<AuditEntry> = journal
+            .entries
+            .iter()
+            .map(|entry| {
+                let action = action(entry.operation == Operation::Update);
+                AuditEntry::failure(&self.company, action, "connector", &why).record(&entry.record)
+            })
+            .collect();
+        self.worker.audit.write(&entries, now).await?;
+        let closed = JournalItem { entries: Vec::new(), in_hand: None, ..journal };
+        self.worker.journal.keep_open(&self.keeper.lease(), &closed).await
     }
 
     async fn settle_item(&mut self, journal: JournalItem) -> Result<()> {
@@ -83,7 +109,7 @@ impl Drain<'_> {
         let keys: Vec<String> = due.iter().map(|entry| entry.work_item.clone()).collect();
         let items = self.worker.work.items(&self.company, &keys).await?;
         let ids: Vec<_> = due.iter().filter_map(|entry| timecard_id(&entry.record)).collect();
-        let records = self.worker.records.timecards(&self.company, &ids).await?;
+        let records = self.timecards(&ids).await?;
         let item_of = |entry: &Entry| -> Option<WorkItem> {
             items.iter().find(|item| item.key == entry.work_item && item.seq == entry.seq).cloned()
         };
@@ -222,7 +248,7 @@ impl Drain<'_> {
                 }
             };
             if matches {
-                let owner = self.worker.records.owner(&self.company, id).await?;
+                let owner = self.worker.records.owner(&self.company, &self.realm, id).await?;
                 if owner.is_none_or(|owner| owner == entry.record) {
                     matching.push(candidate);
                 }

@@ -162,7 +162,8 @@ fn is_newer(row: &Row, moment: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use platform::migrations::Migrating;
+    use platform::connections::NewConnection;
+    use platform::migrations::{Migrating, exported_version};
     use quickbooks::Environment;
 
     use super::*;
@@ -185,16 +186,17 @@ mod tests {
         fn connection(&self, candidate: usize) -> Connection {
             let candidate = &self.plan.known[candidate];
             let row = &self.rows[candidate.row];
-            Connection::exported(
-                &row.name.company_id,
-                candidate.connection_id.clone(),
-                &row.name.realm_id,
-                Environment::Sandbox,
-                "app",
-                "secret".to_owned(),
-                &row.name.user_id,
-                row.time().unwrap(),
-            )
+            Connection::exported(NewConnection {
+                company: row.name.company_id.clone(),
+                connection_id: candidate.connection_id.clone(),
+                version_id: exported_version(&candidate.connection_id),
+                realm: row.name.realm_id.clone(),
+                environment: Environment::Sandbox,
+                client_id: "app".to_owned(),
+                secret: "secret".to_owned(),
+                user: row.name.user_id.clone(),
+                at: row.time().unwrap(),
+            })
         }
 
         fn migrating(mut self, candidate: usize, status: ConnectionStatus, ready: bool) -> Self {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use domain::ids::{CompanyId, RealmId};
 use jiff::Timestamp;
 use platform::audit::{Action, Entry};
-use platform::connections::{CLEAN_UP, Connection, ConnectionStatus};
-use platform::migrations::{Found, Migrating};
+use platform::connections::{CLEAN_UP, Connection, ConnectionStatus, NewConnection};
+use platform::migrations::{Found, Migrating, exported_version};
 use platform::refresh::{Expiries, TokenError, Wanted};
 use platform::secrets::TokenSet;
 use quickbooks::{CompanyInfo, Session};
@@ -199,16 +199,17 @@ impl Migration {
     ) -> platform::Result<Stepped> {
         let company = &row.name.company_id;
         let app = self.secrets.app().await?;
-        let connection = Connection::exported(
-            company,
-            next.connection_id.clone(),
-            &row.name.realm_id,
-            self.environment,
-            &app.client_id,
-            self.secrets.name(company, &next.connection_id),
-            &row.name.user_id,
-            row.time().unwrap_or(Timestamp::UNIX_EPOCH),
-        );
+        let connection = Connection::exported(NewConnection {
+            company: company.clone(),
+            connection_id: next.connection_id.clone(),
+            version_id: exported_version(&next.connection_id),
+            realm: row.name.realm_id.clone(),
+            environment: self.environment,
+            client_id: app.client_id.clone(),
+            secret: self.secrets.name(company, &next.connection_id),
+            user: row.name.user_id.clone(),
+            at: row.time().unwrap_or(Timestamp::UNIX_EPOCH),
+        });
         let mut refused = before.map(|before| before.refused.clone()).unwrap_or_default();
         refused.extend(before.map(|before| before.connection.connection_id.clone()));
         let next = Migrating { connection, refused };

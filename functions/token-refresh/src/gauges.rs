@@ -5,7 +5,7 @@
 //! to prevent: a refresh token that grows old, a warning that is overdue.
 
 use jiff::{SignedDuration, Timestamp};
-use platform::connections_due::DueIndex;
+use platform::connections::due::DueIndex;
 use platform::telemetry::{self, Of, Unit};
 use platform::{Result, keys};
 

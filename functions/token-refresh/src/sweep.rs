@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use domain::ids::CompanyId;
 use domain::sweep::{ACCESS_TOKEN_LASTS, Run, SweepKind};
 use jiff::Timestamp;
-use platform::connections_due::DueIndex;
+use platform::connections::due::DueIndex;
 use platform::refresh_requests::RefreshRequest;
 use platform::sweep_runs::{Counts, Part, Position, Progress};
 use platform::telemetry::{self, Of, Unit};

@@ -1,7 +1,7 @@
 //! Calls to QuickBooks on behalf of a company: token, one refresh after a 401, and what to do when
 //! Intuit takes the access away.
 
-use domain::ids::CompanyId;
+use domain::ids::{CompanyId, RealmId};
 use quickbooks::{CallError, Client, Session};
 
 use crate::audit::{Action, AuditLog, Entry};
@@ -24,6 +24,9 @@ pub enum AccessError {
     /// The caller's own pace gave no leave; nothing was sent.
     #[error("the call was not made: its time was over")]
     Declined,
+    /// The company is connected to another QuickBooks company than the one meant; nothing was sent.
+    #[error("the call was not made: the company is connected to another QuickBooks company by now")]
+    OtherRealm,
 }
 
 impl From<Error> for AccessError {
@@ -42,6 +45,8 @@ pub struct QuickBooks {
     bus: Bus,
     audit: AuditLog,
     clock: Clock,
+    /// The only QuickBooks company that calls go to, where one is meant.
+    realm: Option<RealmId>,
 }
 
 impl QuickBooks {
@@ -55,7 +60,19 @@ impl QuickBooks {
         audit: AuditLog,
         clock: Clock,
     ) -> Self {
-        Self { tokens, client, connections, companies, bus, audit, clock }
+        Self { tokens, client, connections, companies, bus, audit, clock, realm: None }
+    }
+
+    /// The QuickBooks company that a company is connected to, or was last.
+    pub async fn realm(&self, company: &CompanyId) -> Result<Option<RealmId>, Error> {
+        Ok(self.connections.get(company).await?.map(|connection| connection.realm))
+    }
+
+    /// The same access, for calls that are meant for one QuickBooks company: ids in them would mean
+    /// something else in another.
+    #[must_use]
+    pub fn only(&self, realm: RealmId) -> Self {
+        Self { realm: Some(realm), ..self.clone() }
     }
 
     /// Makes a call for which the caller has leave already; see [`QuickBooks::call_paced`].
@@ -110,12 +127,26 @@ impl QuickBooks {
             other => return Err(other.into()),
         }
         let access = self.told(company, self.tokens.after_refusal(company, &access).await).await?;
+        if !self.is_meant(&access) {
+            return Err(AccessError::OtherRealm);
+        }
         let _held = leave().await.ok_or(AccessError::Declined)?;
         Ok(call(&self.client, &access.session).await?)
     }
 
     async fn access(&self, company: &CompanyId) -> Result<Access, AccessError> {
-        self.told(company, self.tokens.access(company).await).await
+        let access = self.told(company, self.tokens.access(company).await).await?;
+        if self.is_meant(&access) {
+            return Ok(access);
+        }
+        // What this process knows may be of before the company was connected to another one.
+        self.tokens.forget(company, &access).await;
+        let access = self.told(company, self.tokens.access(company).await).await?;
+        if self.is_meant(&access) { Ok(access) } else { Err(AccessError::OtherRealm) }
+    }
+
+    fn is_meant(&self, access: &Access) -> bool {
+        self.realm.as_ref().is_none_or(|realm| *realm == access.connection.realm)
     }
 
     /// Passes an answer on; when it is that Intuit ended the connection, says so to whom it concerns.

@@ -46,6 +46,8 @@ pub enum Action {
     Reconnected,
     /// A connection was ended by an admin, or because its company was deleted.
     Disconnected,
+    /// An admin let the company connect another QuickBooks company than before.
+    StartedOver,
     /// The tokens were refreshed. Kept 90 days: there is one for each refresh.
     TokenRefreshed,
     /// They could not be refreshed for now.
@@ -72,6 +74,7 @@ impl Action {
                 | Self::ConnectRefused
                 | Self::Reconnected
                 | Self::Disconnected
+                | Self::StartedOver
                 | Self::ReconnectRequired
         )
     }

@@ -40,6 +40,7 @@ use crate::records::Records;
 use crate::refresh::{OnAws, Refresher};
 use crate::refresh_requests::RefreshRequests;
 use crate::secrets::Secrets;
+use crate::start_over::StartOver;
 use crate::sweep_runs::SweepRuns;
 use crate::tokens::TokenProvider;
 use crate::work::Work;
@@ -232,6 +233,17 @@ impl Platform {
     pub fn oauth(&self, intuit: &Intuit) -> OAuth {
         OAuth::new(quickbooks::http_client(), intuit.endpoints.clone())
             .with_timeout(self.call_timeout)
+    }
+
+    /// Starts companies over with another QuickBooks company.
+    pub fn start_over(&self) -> StartOver {
+        StartOver {
+            connections: self.connections(),
+            mappings: self.mappings(),
+            settings: self.settings(),
+            audit: self.audit(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// Ending a company's connection. Intuit has `revoke_within` to take the access back.

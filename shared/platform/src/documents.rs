@@ -105,11 +105,25 @@ impl<T: Serialize + DeserializeOwned + Default> Documents<T> {
         by: &str,
         now: Timestamp,
     ) -> Result<Saved> {
-        let body = serde_json::to_string(document)
-            .map_err(|error| Error::unreadable("a new document", error))?;
-        if body.len() > MAX_BYTES {
-            return Ok(Saved::TooLarge(body.len()));
+        let bytes = to_json(document)?.len();
+        if bytes > MAX_BYTES {
+            return Ok(Saved::TooLarge(bytes));
         }
+        let actions = self.saving(company, base, document, by, now)?;
+        let saved = dynamo::transact(&self.client, "save a document", actions).await?;
+        Ok(if saved { Saved::Version(base + 1) } else { Saved::Conflict })
+    }
+
+    /// [`save`](Self::save) as a part of another module's transaction, for a document that is not too
+    /// large.
+    pub(crate) fn saving(
+        &self,
+        company: &CompanyId,
+        base: u64,
+        document: &T,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>> {
         let version = base + 1;
         let mut stored = Stored {
             company: company.clone(),
@@ -117,7 +131,7 @@ impl<T: Serialize + DeserializeOwned + Default> Documents<T> {
             version,
             updated_by: by.to_owned(),
             updated_at: now.as_millisecond(),
-            body,
+            body: to_json(document)?,
         };
         let current = self
             .put(dynamo::to_item(&stored)?)
@@ -134,19 +148,17 @@ impl<T: Serialize + DeserializeOwned + Default> Documents<T> {
         stored.item = keys::version(version);
         let kept =
             self.put(dynamo::to_item(&stored)?).build().map_err(Error::aws("save a document"))?;
-        let saved = dynamo::transact(
-            &self.client,
-            "save a document",
-            vec![
-                TransactWriteItem::builder().put(current).build(),
-                TransactWriteItem::builder().put(kept).build(),
-            ],
-        )
-        .await?;
-        Ok(if saved { Saved::Version(version) } else { Saved::Conflict })
+        Ok(vec![
+            TransactWriteItem::builder().put(current).build(),
+            TransactWriteItem::builder().put(kept).build(),
+        ])
     }
 
     fn put(&self, item: Item) -> aws_sdk_dynamodb::types::builders::PutBuilder {
         Put::builder().table_name(&self.table).set_item(Some(item))
     }
+}
+
+fn to_json<T: Serialize>(document: &T) -> Result<String> {
+    serde_json::to_string(document).map_err(|error| Error::unreadable("a new document", error))
 }

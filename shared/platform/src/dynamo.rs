@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, KeysAndAttributes,
     ReturnValuesOnConditionCheckFailure, WriteRequest,
@@ -54,6 +56,37 @@ pub fn to_item<T: Serialize>(value: &T) -> Result<Item> {
 /// Turns an item into a value.
 pub fn from_item<T: DeserializeOwned>(what: &str, item: Item) -> Result<T> {
     serde_dynamo::from_item(item).map_err(|error| Error::unreadable(what, error))
+}
+
+/// Whether a conditional write was made: a condition that was not met is an answer, anything else an error.
+pub(crate) fn met<T, E, R>(
+    result: std::result::Result<T, SdkError<E, R>>,
+    call: &'static str,
+) -> Result<bool>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(Error::aws(call)(error)),
+    }
+}
+
+/// A condition that was not met is an answer (the item as it stands), anything else an error.
+pub(crate) fn not_met<R>(
+    error: SdkError<UpdateItemError, R>,
+    call: &'static str,
+) -> Result<Option<Item>>
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    if let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
+    {
+        return Ok(failed.item.clone());
+    }
+    Err(Error::aws(call)(error))
 }
 
 /// What one statement of a batch came to.

@@ -18,9 +18,8 @@ use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::companies::not_met;
 use crate::config::Tables;
-use crate::dynamo::{self, Item, ms, n, s};
+use crate::dynamo::{self, Item, ms, n, not_met, s};
 use crate::error::{Error, Result};
 use crate::keys;
 

@@ -266,7 +266,7 @@ impl Jobs {
             .send()
             .await;
         if let Err(error) = result {
-            crate::companies::not_met(error, "plan the job")?;
+            dynamo::not_met(error, "plan the job")?;
         }
         Ok(())
     }

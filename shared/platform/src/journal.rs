@@ -11,14 +11,14 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
-use domain::ids::CompanyId;
+use domain::ids::{CompanyId, RealmId};
 use domain::time_activity::Frozen;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::companies::{Companies, Lease};
-use crate::dynamo::{self, Item, n, s};
+use crate::dynamo::{self, Item, met, n, s};
 use crate::error::{Error, Result};
 use crate::keys;
 
@@ -78,6 +78,8 @@ pub struct Entry {
 pub struct JournalItem {
     /// Its sort key.
     pub key: String,
+    /// The QuickBooks company that it is sent to, and to no other.
+    pub realm: RealmId,
     /// The fence of the worker that last wrote it.
     pub fence: u64,
     /// No send of this item started later than this.
@@ -104,6 +106,7 @@ pub struct InHand {
 struct Stored {
     company: CompanyId,
     item: String,
+    realm: RealmId,
     fence: u64,
     send_by: i64,
     entries: String,
@@ -113,9 +116,10 @@ struct Stored {
 
 impl JournalItem {
     /// A new item for a send under a lease.
-    pub fn new(lease: &Lease, send_by: Timestamp, entries: Vec<Entry>) -> Self {
+    pub fn new(lease: &Lease, realm: RealmId, send_by: Timestamp, entries: Vec<Entry>) -> Self {
         Self {
             key: format!("{}{}", keys::JOURNAL, Uuid::now_v7()),
+            realm,
             fence: lease.fence,
             send_by,
             entries,
@@ -129,6 +133,7 @@ impl JournalItem {
         dynamo::to_item(&Stored {
             company: company.clone(),
             item: self.key.clone(),
+            realm: self.realm.clone(),
             fence: self.fence,
             send_by: self.send_by.as_millisecond(),
             entries,
@@ -144,6 +149,7 @@ impl JournalItem {
             send_by: Timestamp::from_millisecond(stored.send_by)
                 .map_err(|error| Error::unreadable("a journal item", error))?,
             key: stored.item,
+            realm: stored.realm,
             fence: stored.fence,
             in_hand: stored.in_hand,
         })
@@ -193,10 +199,8 @@ impl Journal {
     /// Puts what is still open in the place of an item, or removes the item when nothing is. A worker
     /// whose successor has touched the item since, or has closed it, changes nothing.
     pub async fn keep_open(&self, lease: &Lease, item: &JournalItem) -> Result<()> {
-        use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-        use aws_sdk_dynamodb::operation::put_item::PutItemError;
         const OURS: &str = "fence <= :fence";
-        let superseded = if item.entries.is_empty() {
+        let ours = if item.entries.is_empty() {
             let result = self
                 .client
                 .delete_item()
@@ -207,13 +211,7 @@ impl Journal {
                 .expression_attribute_values(":fence", n(lease.fence))
                 .send()
                 .await;
-            match result {
-                Ok(_) => false,
-                Err(error) => match error.as_service_error() {
-                    Some(DeleteItemError::ConditionalCheckFailedException(_)) => true,
-                    _ => return Err(Error::aws("close the journal")(error)),
-                },
-            }
+            met(result, "close the journal")?
         } else {
             let item = JournalItem { fence: lease.fence, ..item.clone() };
             let result = self
@@ -225,15 +223,9 @@ impl Journal {
                 .expression_attribute_values(":fence", n(lease.fence))
                 .send()
                 .await;
-            match result {
-                Ok(_) => false,
-                Err(error) => match error.as_service_error() {
-                    Some(PutItemError::ConditionalCheckFailedException(_)) => true,
-                    _ => return Err(Error::aws("rewrite the journal")(error)),
-                },
-            }
+            met(result, "rewrite the journal")?
         };
-        if superseded {
+        if !ours {
             tracing::warn!(company = %lease.company, "a successor has settled these sends already");
         }
         Ok(())

@@ -109,9 +109,9 @@ pub fn imported(entity: Entity, id: &str) -> String {
     format!("{}#{id}", entity.path())
 }
 
-/// `Records`: the guard that gives a QuickBooks TimeActivity to one timecard.
-pub fn time_activity_guard(id: &str) -> String {
-    format!("timeactivity#{id}")
+/// `Records`: the guard that gives a TimeActivity of a QuickBooks company to one timecard.
+pub fn time_activity_guard(realm: &RealmId, id: &str) -> String {
+    format!("timeactivity#{realm}#{id}")
 }
 
 /// What a work item asks for. The text form is the middle of its sort key.

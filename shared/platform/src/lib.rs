@@ -11,8 +11,8 @@
 //! | [`records`], [`jobs`], [`documents`], [`audit`], [`pace`] | timecards and the imported directory, jobs, settings and mappings, audit trail, the interactive share |
 //! | [`activity`] | a use of a connection keeps it alive |
 //! | [`connections`], [`refresh`], [`refresh_requests`], [`oauth_states`], [`secrets`], [`tokens`], [`access`], [`go_live`], [`give_back`], [`migrations`], [`outcome_page`] | a company's connection to QuickBooks |
-//! | [`endings`], [`disconnect`], [`erasure`], [`erasure_requests`] | how a connection ends, and all data of a deleted company |
-//! | [`connections_due`], [`sweep_runs`] | which connections are due, and what the sweeps over them came to |
+//! | [`disconnect`], [`start_over`], [`erasure`], [`erasure_requests`] | how a connection ends, how another one may follow, and all data of a deleted company |
+//! | [`sweep_runs`] | what the sweeps over connections came to |
 //! | [`bus`] | events to the host app |
 //! | [`mail`], [`mail_log`] | e-mail, and which mails went out |
 //! | [`bucket`] | files in S3 |
@@ -30,12 +30,10 @@ pub mod clock;
 pub mod companies;
 pub mod config;
 pub mod connections;
-pub mod connections_due;
 pub mod disconnect;
 pub mod documents;
 pub mod doorbell;
 pub mod dynamo;
-pub mod endings;
 pub mod erasure;
 pub mod erasure_requests;
 pub mod error;
@@ -57,6 +55,7 @@ pub mod records;
 pub mod refresh;
 pub mod refresh_requests;
 pub mod secrets;
+pub mod start_over;
 pub mod sweep_runs;
 pub mod telemetry;
 pub mod tokens;

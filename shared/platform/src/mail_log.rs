@@ -14,8 +14,7 @@ use domain::alert::MOST_A_DAY;
 use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::companies::not_met;
-use crate::dynamo::{Item, ms, n, s, ttl};
+use crate::dynamo::{Item, ms, n, not_met, s, ttl};
 use crate::error::{Error, Result};
 use crate::keys;
 

@@ -12,7 +12,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use domain::ids::{CompanyId, RealmId};
@@ -21,9 +20,8 @@ use quickbooks::Environment;
 use serde::{Deserialize, Serialize};
 use uuid::Builder;
 
-use crate::companies::met;
-use crate::connections::{Connection, ConnectionStatus, Connections};
-use crate::dynamo::{self, Item, flag, ms, s};
+use crate::connections::{Connection, Connections, NewConnection};
+use crate::dynamo::{self, Item, flag, met, ms, s};
 use crate::error::{Error, Result};
 use crate::keys::{self, sha256};
 
@@ -162,11 +160,7 @@ impl Connections {
                 .expression_attribute_values(":before", s(&before.connection.connection_id))
                 .expression_attribute_values(":refused", s("reconnectRequired")),
         };
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if refused(&error) => Ok(false),
-            Err(error) => Err(Error::aws("begin to prove exported tokens")(error)),
-        }
+        met(put.send().await, "begin to prove exported tokens")
     }
 
     /// Says that the secret holds the exported tokens.
@@ -275,11 +269,7 @@ impl Connections {
             .expression_attribute_values(":connection", s(&migrating.connection.connection_id))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) if refused(&error) => Ok(false),
-            Err(error) => Err(Error::aws("remove the migration")(error)),
-        }
+        met(result, "remove the migration")
     }
 
     fn of(&self, migrating: &Migrating) -> UpdateItemFluentBuilder {
@@ -293,65 +283,16 @@ impl Connections {
 }
 
 impl Connection {
-    /// A connection of exported tokens that are still to be proven.
-    #[expect(clippy::too_many_arguments, reason = "these are the facts of an export's line")]
-    pub fn exported(
-        company: &CompanyId,
-        connection_id: String,
-        realm: &RealmId,
-        environment: Environment,
-        client_id: &str,
-        secret: String,
-        user: &str,
-        at: Timestamp,
-    ) -> Self {
+    /// A connection of exported tokens ([`exported_version`]) that are still to be proven. Their access token is not used: the
+    /// first use of the tokens is their proof.
+    #[must_use]
+    pub fn exported(new: NewConnection) -> Self {
         Self {
-            id: keys::migrating(company),
-            company: company.clone(),
-            version_id: exported_version(&connection_id),
-            connection_id,
-            realm: realm.clone(),
-            environment,
-            client_id: Some(client_id.to_owned()),
-            company_name: String::new(),
-            company_time_zone: None,
-            status: ConnectionStatus::Unconfirmed,
-            secret,
-            ready: false,
-            // An access token of an export is not used: the first use of the tokens is their proof.
-            access_expires_at: 0,
-            refresh_expires_at: 0,
-            hard_expires_at: None,
-            refreshed_at: at.as_millisecond(),
+            id: keys::migrating(&new.company),
             last_refresh_result: "exported".to_owned(),
-            connected_by: user.to_owned(),
-            connected_at: at.as_millisecond(),
-            confirm_by: None,
-            clean_up_shard: None,
-            clean_up_at: None,
-            live_shard: None,
-            active_shard: None,
-            active_at: None,
-            warn_at: None,
-            disconnected_at: None,
-            disconnected_by: None,
-            asked_by_hand_at: None,
-            proof_asked_at: None,
-            replaces: None,
-            refresh_owner: None,
-            refresh_until: None,
-            refresh_fence: 0,
-            promised_version: None,
-            unresolved_versions: Vec::new(),
-            refresh_after: None,
+            ..Self::new(new)
         }
     }
-}
-
-/// Whether a condition was not met.
-fn refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    code == Some("ConditionalCheckFailedException")
 }
 
 fn owner(guard: &Item) -> Result<CompanyId> {
@@ -368,18 +309,19 @@ mod tests {
 
     fn exported() -> Connection {
         let (company, realm) = ("a".parse().unwrap(), "9".parse().unwrap());
-        let id = connection_id(&company, &realm, Environment::Sandbox, "app", "RT1-secret");
-        let secret = "stack/tokens/a/x".to_owned();
-        Connection::exported(
-            &company,
-            id,
-            &realm,
-            Environment::Sandbox,
-            "app",
-            secret,
-            "u",
-            Timestamp::UNIX_EPOCH,
-        )
+        let environment = Environment::Sandbox;
+        let connection_id = connection_id(&company, &realm, environment, "app", "RT1-secret");
+        Connection::exported(NewConnection {
+            version_id: exported_version(&connection_id),
+            company,
+            connection_id,
+            realm,
+            environment,
+            client_id: "app".to_owned(),
+            secret: "stack/tokens/a/x".to_owned(),
+            user: "u".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        })
     }
 
     #[test]

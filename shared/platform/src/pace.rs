@@ -9,7 +9,7 @@ use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
-use crate::dynamo::{ms, n, s};
+use crate::dynamo::{self, ms, n, s};
 use crate::error::Result;
 use crate::keys;
 
@@ -77,7 +77,7 @@ impl InteractivePace {
             match update.send().await {
                 Ok(_) => return Ok(Some(Leave { company: company.clone() })),
                 Err(error) => {
-                    crate::companies::not_met(error, "take the interactive share")?;
+                    dynamo::not_met(error, "take the interactive share")?;
                 }
             }
         }

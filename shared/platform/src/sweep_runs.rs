@@ -18,9 +18,8 @@ use domain::sweep::{Run, SweepKind};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::companies::not_met;
-use crate::connections_due::Place;
-use crate::dynamo::{self, Item, ms, n, s, ttl};
+use crate::connections::due::Place;
+use crate::dynamo::{self, Item, ms, n, not_met, s, ttl};
 use crate::error::{Error, Result};
 use crate::keys;
 

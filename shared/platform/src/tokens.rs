@@ -128,9 +128,10 @@ impl TokenProvider {
         }
     }
 
-    async fn forget(&self, company: &CompanyId, refused: &Access) {
+    /// Forgets an access that is of no use, unless another one is known by now.
+    pub async fn forget(&self, company: &CompanyId, useless: &Access) {
         let mut cache = self.cache.lock().await;
-        if cache.get(company).is_some_and(|(_, cached)| same(cached, refused)) {
+        if cache.get(company).is_some_and(|(_, cached)| same(cached, useless)) {
             cache.remove(company);
         }
     }

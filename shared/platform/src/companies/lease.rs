@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Companies, CompanyState, Row, not_met};
-use crate::dynamo::{flag, ms, n, s};
+use super::{Companies, CompanyState, Row};
+use crate::dynamo::{flag, ms, n, not_met, s};
 use crate::error::Result;
 use crate::keys;
 

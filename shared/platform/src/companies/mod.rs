@@ -8,7 +8,6 @@
 //! index, and costs nothing however much work waits for it.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -16,7 +15,7 @@ use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::dynamo::{Item, flag, ms, s};
+use crate::dynamo::{Item, flag, ms, not_met, s};
 use crate::error::{Error, Result};
 use crate::keys;
 
@@ -271,34 +270,4 @@ impl Companies {
             .key("company", s(company.as_ref()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
-}
-
-/// Whether a conditional update was made: a condition that was not met is an answer, anything else an
-/// error.
-pub(crate) fn met<T, R>(
-    result: std::result::Result<T, aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>>,
-    call: &'static str,
-) -> Result<bool>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match result {
-        Ok(_) => Ok(true),
-        Err(error) => not_met(error, call).map(|_| false),
-    }
-}
-
-/// A condition that was not met is an answer (the item as it stands), anything else an error.
-pub(crate) fn not_met<R>(
-    error: aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>,
-    call: &'static str,
-) -> Result<Option<Item>>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    if let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
-    {
-        return Ok(failed.item.clone());
-    }
-    Err(Error::aws(call)(error))
 }

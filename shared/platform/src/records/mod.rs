@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::ids::{CompanyId, TimecardId};
+use domain::ids::{CompanyId, RealmId, TimecardId};
 use domain::problem::FieldError;
 use domain::time_activity::Frozen;
 use domain::timecard::Timecard;
@@ -35,6 +35,21 @@ pub struct QuickBooksCopy {
     pub synced_at: i64,
 }
 
+/// What one QuickBooks company holds for a timecard, kept after the timecard's company started over with
+/// another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerCopy {
+    /// The QuickBooks company.
+    pub realm: RealmId,
+    /// Zone and day, as they were frozen for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
+    /// What it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quick_books: Option<QuickBooksCopy>,
+}
+
 /// A stored timecard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,12 +70,19 @@ pub struct TimecardRecord {
     pub errors: String,
     /// When the newest version was accepted, in milliseconds since 1970.
     pub accepted_at: i64,
+    /// The QuickBooks company that `frozen` and `quick_books` are about. Ids of one mean nothing in
+    /// another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<RealmId>,
     /// Zone and day, frozen at the first send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
     /// What QuickBooks holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quick_books: Option<QuickBooksCopy>,
+    /// The same of QuickBooks companies that its company was connected to before it started over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerCopy>,
     /// The fence of the worker that last wrote a result; 0 before the first.
     pub fence: u64,
 }
@@ -69,6 +91,25 @@ impl TimecardRecord {
     /// The timecard itself.
     pub fn timecard(&self) -> Result<Timecard> {
         serde_json::from_str(&self.card).map_err(|error| Error::unreadable(&self.item, error))
+    }
+
+    /// The record as it stands in a QuickBooks company: what it says of another one, which its company
+    /// was connected to before it started over, is [`former`](Self::former).
+    #[must_use]
+    pub fn seen_from(mut self, realm: &RealmId) -> Self {
+        let Some(left) = self.realm.take_if(|of| of != realm) else { return self };
+        let back = self.former.iter().position(|former| former.realm == *realm);
+        let back = back.map(|index| self.former.remove(index));
+        self.former.push(FormerCopy {
+            realm: left,
+            frozen: self.frozen.take(),
+            quick_books: self.quick_books.take(),
+        });
+        if let Some(back) = back {
+            (self.realm, self.frozen, self.quick_books) =
+                (Some(back.realm), back.frozen, back.quick_books);
+        }
+        self
     }
 
     /// Whether QuickBooks shows the newest version.
@@ -105,6 +146,8 @@ pub struct Written {
     pub shown: Shown,
     /// Zone and day, if it was sent.
     pub frozen: Option<Frozen>,
+    /// [`TimecardRecord::former`] of the record that it was sent for.
+    pub former: Vec<FormerCopy>,
 }
 
 /// What a result says of the TimeActivity in QuickBooks.
@@ -192,7 +235,7 @@ impl Records {
             .send()
             .await;
         let Err(error) = result else { return Ok(Accepted::New) };
-        let Some(item) = crate::companies::not_met(error, "store a timecard")? else {
+        let Some(item) = dynamo::not_met(error, "store a timecard")? else {
             return Err(Error::unreadable("a timecard", "it changed while it was being stored"));
         };
         let stored: TimecardRecord = dynamo::from_item("a timecard", item)?;
@@ -227,11 +270,12 @@ impl Records {
             .collect()
     }
 
-    /// Gives each TimeActivity to its timecard. Answers, per pair, whether it is that timecard's: false
+    /// Gives each TimeActivity of a QuickBooks company to its timecard. Answers, per pair, whether it is that timecard's: false
     /// means that it belongs to another one and must never be adopted.
     pub async fn claim(
         &self,
         company: &CompanyId,
+        realm: &RealmId,
         pairs: &[(String, String)],
     ) -> Result<Vec<bool>> {
         let statements = pairs
@@ -241,7 +285,11 @@ impl Records {
                     "INSERT INTO \"{}\" VALUE {{'company': ?, 'item': ?, 'record': ?}}",
                     self.table
                 ),
-                parameters: vec![s(company.as_ref()), s(keys::time_activity_guard(id)), s(record)],
+                parameters: vec![
+                    s(company.as_ref()),
+                    s(keys::time_activity_guard(realm, id)),
+                    s(record),
+                ],
             })
             .collect();
         let outcomes =
@@ -250,19 +298,26 @@ impl Records {
         for ((id, record), outcome) in pairs.iter().zip(outcomes) {
             ours.push(match outcome {
                 Statement::Done => true,
-                Statement::NotMet(_) => self.owner(company, id).await?.as_deref() == Some(record),
+                Statement::NotMet(_) => {
+                    self.owner(company, realm, id).await?.as_deref() == Some(record)
+                }
             });
         }
         Ok(ours)
     }
 
-    /// The record that a TimeActivity belongs to.
-    pub async fn owner(&self, company: &CompanyId, id: &str) -> Result<Option<String>> {
+    /// The record that a TimeActivity of a QuickBooks company belongs to.
+    pub async fn owner(
+        &self,
+        company: &CompanyId,
+        realm: &RealmId,
+        id: &str,
+    ) -> Result<Option<String>> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(key(company, &keys::time_activity_guard(id))))
+            .set_key(Some(key(company, &keys::time_activity_guard(realm, id))))
             .consistent_read(true)
             .send()
             .await
@@ -273,17 +328,18 @@ impl Records {
         }))
     }
 
-    /// Writes results, 25 to a request. A result of an older version changes what QuickBooks holds, not
+    /// Writes what came of sends to, or checks for, a QuickBooks company, 25 to a request. A result of an older version changes what QuickBooks holds, not
     /// the status; a worker with an older fence changes nothing.
     pub async fn write_results(
         &self,
         company: &CompanyId,
+        realm: &RealmId,
         fence: u64,
         results: &[Written],
     ) -> Result<()> {
         let statements = results
             .iter()
-            .map(|result| self.result(company, fence, result, true))
+            .map(|result| self.result(company, realm, fence, result, true))
             .collect::<Result<Vec<_>>>()?;
         let outcomes = dynamo::batch_statements(&self.client, "write results", statements).await?;
         let late = results
@@ -292,7 +348,7 @@ impl Records {
             .filter(|(result, outcome)| {
                 matches!(outcome, Statement::NotMet(_)) && result.shown != Shown::Unchanged
             })
-            .map(|(result, _)| self.result(company, fence, result, false))
+            .map(|(result, _)| self.result(company, realm, fence, result, false))
             .collect::<Result<Vec<_>>>()?;
         dynamo::batch_statements(&self.client, "write results", late).await?;
         Ok(())
@@ -301,6 +357,7 @@ impl Records {
     fn result(
         &self,
         company: &CompanyId,
+        realm: &RealmId,
         fence: u64,
         result: &Written,
         newest: bool,
@@ -331,6 +388,16 @@ impl Records {
             sets.push("frozen");
             parameters.push(AttributeValue::M(dynamo::to_item(frozen)?));
         }
+        if result.shown != Shown::Unchanged || result.frozen.is_some() {
+            sets.push("realm");
+            parameters.push(s(realm.as_ref()));
+            if !result.former.is_empty() {
+                sets.push("former");
+                let former = result.former.iter().map(dynamo::to_item);
+                let former = former.map(|former| former.map(AttributeValue::M));
+                parameters.push(AttributeValue::L(former.collect::<Result<_>>()?));
+            }
+        }
         let mut text = format!("UPDATE \"{}\"", self.table);
         for set in sets {
             let _ = write!(text, " SET \"{set}\"=?");
@@ -353,4 +420,71 @@ fn key(company: &CompanyId, item: &str) -> Item {
 
 fn to_json<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::unreadable("a new record", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synced(realm: &str, id: &str) -> TimecardRecord {
+        TimecardRecord {
+            company: "c1".parse().unwrap(),
+            item: "timecard#t-1".to_owned(),
+            version: 1,
+            fingerprint: String::new(),
+            card: String::new(),
+            status: SyncStatus::Synced,
+            errors: String::new(),
+            accepted_at: 0,
+            realm: Some(realm.parse().unwrap()),
+            frozen: Some(Frozen {
+                time_zone: "America/Denver".to_owned(),
+                txn_date: "2026-11-20".parse().unwrap(),
+            }),
+            quick_books: Some(QuickBooksCopy {
+                id: id.to_owned(),
+                sync_token: "0".to_owned(),
+                version: 1,
+                synced_at: 0,
+            }),
+            former: Vec::new(),
+            fence: 1,
+        }
+    }
+
+    #[test]
+    fn an_id_of_one_quickbooks_company_is_never_used_in_another_and_is_kept() {
+        let (first, second) = ("101".parse().unwrap(), "202".parse().unwrap());
+        let record = synced("101", "7");
+        assert_eq!(record.clone().seen_from(&first).quick_books, record.quick_books);
+        let seen = record.clone().seen_from(&second);
+        assert_eq!((seen.quick_books.as_ref(), seen.frozen.as_ref()), (None, None));
+        assert!(!seen.is_current());
+        assert_eq!(seen.former[0].realm, first);
+        assert_eq!(seen.former[0].quick_books, record.quick_books);
+    }
+
+    #[test]
+    fn back_in_a_former_quickbooks_company_its_id_counts_again() {
+        let (first, second) = ("101".parse().unwrap(), "202".parse().unwrap());
+        let before = synced("101", "7");
+        let mut record = before.clone().seen_from(&second);
+        let now_there = synced("202", "3");
+        (record.realm, record.quick_books) = (now_there.realm, now_there.quick_books.clone());
+        let back = record.seen_from(&first);
+        assert_eq!(
+            (back.quick_books.as_ref(), back.frozen),
+            (before.quick_books.as_ref(), before.frozen)
+        );
+        assert_eq!(back.former.len(), 1);
+        assert_eq!(back.former[0].quick_books, now_there.quick_books);
+    }
+
+    #[test]
+    fn a_record_that_was_never_sent_is_the_same_from_everywhere() {
+        let mut record = synced("101", "7");
+        (record.realm, record.frozen, record.quick_books) = (None, None, None);
+        let seen = record.seen_from(&"202".parse().unwrap());
+        assert!(seen.former.is_empty() && seen.realm.is_none());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::ids::CompanyId;
+use domain::ids::{CompanyId, RealmId};
 use domain::time_activity::Target;
 use quickbooks::Entity;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub struct Imported {
     pub company: CompanyId,
     /// The entity's path and its Id, for example `employee#55`.
     pub item: String,
+    /// The QuickBooks company that it was read from.
+    pub realm: RealmId,
     /// QuickBooks' Id.
     pub id: String,
     /// DisplayName, or FullyQualifiedName where there is one.
@@ -45,15 +47,19 @@ impl From<&Imported> for Target {
 }
 
 impl Records {
-    /// Reads imported names by their keys ([`keys::imported`]).
+    /// Reads names that were imported from a QuickBooks company, by their keys ([`keys::imported`]). What
+    /// is left of another one, from before the company started over, is not there.
     pub async fn imported(
         &self,
         company: &CompanyId,
+        realm: &RealmId,
         names: impl IntoIterator<Item = String>,
     ) -> Result<Vec<Imported>> {
         let keys = names.into_iter().map(|item| key(company, &item)).collect();
         let items = dynamo::batch_get(&self.client, "read names", &self.table, keys).await?;
-        items.into_iter().map(|item| dynamo::from_item("an imported name", item)).collect()
+        let names = items.into_iter().map(|item| dynamo::from_item("an imported name", item));
+        let names: Vec<Imported> = names.collect::<Result<_>>()?;
+        Ok(names.into_iter().filter(|name| name.realm == *realm).collect())
     }
 
     /// Stores imported names; QuickBooks is the truth for them.

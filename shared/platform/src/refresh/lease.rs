@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{LEASE, at};
-use crate::companies::{met, not_met};
 use crate::connections::{CLEAN_UP, Connection, ConnectionStatus, Connections};
-use crate::dynamo::{self, ms, n, s};
+use crate::dynamo::{self, met, ms, n, not_met, s};
 use crate::error::Result;
 
 /// Promised versions that are remembered. Each has a stage label of its own (`f0` to `f15`), and older

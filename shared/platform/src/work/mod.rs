@@ -261,7 +261,7 @@ impl Work {
             .await;
         match result {
             Ok(_) => Ok(()),
-            Err(error) => crate::companies::not_met(error, "put work off").map(|_| ()),
+            Err(error) => dynamo::not_met(error, "put work off").map(|_| ()),
         }
     }
 

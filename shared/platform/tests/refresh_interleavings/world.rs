@@ -4,7 +4,7 @@
 //! them through its own clock.
 
 use jiff::Timestamp;
-use platform::connections::{Connection, ConnectionStatus};
+use platform::connections::{Connection, ConnectionStatus, NewConnection};
 use platform::refresh::{Expiries, LEASE};
 use platform::secrets::TokenSet;
 use secrecy::ExposeSecret;
@@ -400,41 +400,24 @@ fn a_connection(
     let name = COMPANIES[company];
     Connection {
         id: format!("company#{name}"),
-        company: name.parse().unwrap(),
-        connection_id,
-        realm: ["91001", "91002"][company].parse().unwrap(),
-        environment: quickbooks::Environment::Sandbox,
         client_id: None,
-        company_name: String::new(),
-        company_time_zone: None,
         status: ConnectionStatus::Connected,
-        secret,
         ready: true,
-        version_id,
         access_expires_at: expiries.access.as_millisecond(),
         refresh_expires_at: expiries.refresh.as_millisecond(),
-        hard_expires_at: None,
         refreshed_at: expiries.issued.as_millisecond(),
-        last_refresh_result: "ok".to_owned(),
-        connected_by: String::new(),
-        connected_at: EPOCH,
-        confirm_by: None,
-        clean_up_shard: None,
-        clean_up_at: None,
         live_shard: Some("0".to_owned()),
         active_shard: Some("0".to_owned()),
-        active_at: None,
-        warn_at: None,
-        disconnected_at: None,
-        disconnected_by: None,
-        asked_by_hand_at: None,
-        proof_asked_at: None,
-        replaces: None,
-        refresh_owner: None,
-        refresh_until: None,
-        refresh_fence: 0,
-        promised_version: None,
-        unresolved_versions: Vec::new(),
-        refresh_after: None,
+        ..Connection::new(NewConnection {
+            company: name.parse().unwrap(),
+            connection_id,
+            version_id,
+            realm: ["91001", "91002"][company].parse().unwrap(),
+            environment: quickbooks::Environment::Sandbox,
+            client_id: String::new(),
+            secret,
+            user: String::new(),
+            at: Timestamp::from_millisecond(EPOCH).unwrap(),
+        })
     }
 }

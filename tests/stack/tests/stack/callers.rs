@@ -120,9 +120,13 @@ fn rows() -> Vec<Row> {
         row("POST /refresh", Rule::Administer, (200, ""), |company, _| {
             ("/refresh".into(), Some(json!({ "companyId": company })))
         }),
-        // The last one: after it the company is not connected.
+        // After it the company is not connected.
         row("DELETE /disconnect", Rule::Administer, (200, ""), |company, _| {
             (format!("/disconnect?companyId={company}"), None)
+        }),
+        // It was connected to another QuickBooks company than this.
+        row("POST /reset", Rule::Administer, (422, "invalid-request"), |company, _| {
+            ("/reset".into(), Some(json!({ "companyId": company, "realmId": "1" })))
         }),
     ]
 }

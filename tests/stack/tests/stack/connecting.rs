@@ -8,6 +8,7 @@ mod interrupted;
 mod refresh_by_hand;
 mod refusals;
 mod secrecy;
+mod starting_over;
 mod time;
 
 use crate::outside::Page;

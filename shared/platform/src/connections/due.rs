@@ -8,11 +8,8 @@ use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::companies::met;
-use crate::connections::{
-    ACCESS_EXPIRY_INDEX, Connection, Connections, HARD_EXPIRY_INDEX, REFRESH_AGE_INDEX,
-};
-use crate::dynamo::{Item, ms, n, s};
+use super::{ACCESS_EXPIRY_INDEX, Connection, Connections, HARD_EXPIRY_INDEX, REFRESH_AGE_INDEX};
+use crate::dynamo::{Item, met, ms, n, s};
 use crate::error::{Error, Result};
 
 /// Connections read at a time (C6: pages of 100).

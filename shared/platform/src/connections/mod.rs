@@ -1,20 +1,23 @@
 //! A company's connection to one QuickBooks company: everything about it but its tokens.
 //!
-//! Three kinds of row: the live connection of a company, one that waits for the asking user's
-//! confirmation, and the guard that gives a realm to one company. Tokens are in Secrets Manager; the
-//! row holds the VersionId of the current ones ([`crate::tokens`]).
+//! Four kinds of row: the live connection of a company, one that waits for the asking user's
+//! confirmation, exported tokens that are being made a connection ([`crate::migrations`]), and the guard
+//! that gives a realm to one company. Tokens are in Secrets Manager; the row holds the VersionId of the
+//! current ones ([`crate::tokens`]).
+//!
+//! # Layout
+//! [`row`]: what a row says. Here: how a connection becomes live, is used, and is found to have ended.
+//! [`endings`]: how it is ended by an admin, and what is owed afterwards. [`due`]: which ones are due.
+//! The refresh lease on the row is [`crate::refresh`]'s.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
-use domain::expiry;
 use domain::ids::{CompanyId, RealmId};
 use jiff::{SignedDuration, Timestamp};
 use quickbooks::Environment;
-use serde::{Deserialize, Serialize};
 
-use crate::companies::met;
-use crate::dynamo::{self, Item, ms, s};
+use crate::dynamo::{self, Item, met, ms, s};
 use crate::error::{Error, Result};
 use crate::keys;
 
@@ -24,6 +27,12 @@ pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 pub const NOTE_ACTIVITY_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// A proof of a connection that Intuit's disconnect URL hints at is asked for at most this often.
 pub const PROOF_EVERY: SignedDuration = SignedDuration::from_mins(1);
+pub mod due;
+pub mod endings;
+pub mod row;
+
+pub use row::{Connection, ConnectionStatus, NewConnection};
+
 /// Index over live connections by the age of their refresh token.
 pub const REFRESH_AGE_INDEX: &str = "RefreshAge";
 /// Sparse index over connections in use, by the end of their access token.
@@ -36,156 +45,6 @@ pub const CLEAN_UP_INDEX: &str = "CleanUp";
 const ANNOUNCING: SignedDuration = SignedDuration::from_mins(5);
 /// The one partition of [`CLEAN_UP_INDEX`].
 pub const CLEAN_UP: &str = "clean-up";
-
-/// Where a connection stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ConnectionStatus {
-    /// Authorized at Intuit, not confirmed by the user who asked.
-    Unconfirmed,
-    /// Live.
-    Connected,
-    /// Intuit refuses its tokens: an admin must connect again.
-    ReconnectRequired,
-    /// Ended by an admin.
-    Disconnected,
-}
-
-/// A connection.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Connection {
-    /// The row's key.
-    pub id: String,
-    /// Whose.
-    pub company: CompanyId,
-    /// New with each connect; every token write is conditional on it.
-    pub connection_id: String,
-    /// The QuickBooks company.
-    pub realm: RealmId,
-    /// Which of Intuit's environments it was made in.
-    pub environment: Environment,
-    /// The client id of the Intuit app that it was made with: another app's keys never refresh it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
-    /// The QuickBooks company's name.
-    pub company_name: String,
-    /// The QuickBooks company's time zone, where it tells one; proposed for the settings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub company_time_zone: Option<String>,
-    /// Where it stands.
-    pub status: ConnectionStatus,
-    /// Name of the secret that holds its tokens.
-    pub secret: String,
-    /// Whether the secret holds them: the row is written first, so that no crash leaves a secret that
-    /// nobody knows of.
-    pub ready: bool,
-    /// VersionId of the current tokens.
-    pub version_id: String,
-    /// Milliseconds since 1970, like all times here.
-    pub access_expires_at: i64,
-    /// Rolling expiry of the refresh token, as Intuit reported it.
-    pub refresh_expires_at: i64,
-    /// End of the five years, where Intuit reports it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hard_expires_at: Option<i64>,
-    /// When the current tokens were issued.
-    pub refreshed_at: i64,
-    /// What the last refresh came to: `ok` or a reason.
-    pub last_refresh_result: String,
-    /// The user who connected.
-    pub connected_by: String,
-    /// When it went live.
-    pub connected_at: i64,
-    /// The end of the time for confirming.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confirm_by: Option<i64>,
-    /// [`CLEAN_UP`] where something is left to do: a secret to destroy (of a connection that nobody
-    /// confirmed, of one that was ended, of one that this one took the place of), or the announcement
-    /// that Intuit ended it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clean_up_shard: Option<String>,
-    /// When the clean-up is due.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clean_up_at: Option<i64>,
-    /// The part of the indexes over live connections; gone when the connection is not live.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub live_shard: Option<String>,
-    /// The part of the index over connections in use; gone when it was not used for a day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub active_shard: Option<String>,
-    /// When it was last used, to the hour.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub active_at: Option<i64>,
-    /// When somebody must next be warned of the hard expiry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warn_at: Option<i64>,
-    /// When it was ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disconnected_at: Option<i64>,
-    /// By whom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disconnected_by: Option<String>,
-    /// When a refresh was last asked for by hand.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_by_hand_at: Option<i64>,
-    /// When a proof was last asked for because Intuit's side said that it was disconnected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proof_asked_at: Option<i64>,
-    /// The secret of the connection that this one took the place of. It is destroyed unless
-    /// `clean_up_shard` says that this is still owed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaces: Option<String>,
-    /// Who holds the refresh lease.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_owner: Option<String>,
-    /// Until when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_until: Option<i64>,
-    /// Raised at each taking.
-    #[serde(default)]
-    pub refresh_fence: u64,
-    /// The VersionId that the holder will store under.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub promised_version: Option<String>,
-    /// What earlier holders, whose leases ran out, had promised: oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unresolved_versions: Vec<String>,
-    /// Nobody asks Intuit for new tokens before this: the last answer was no help.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_after: Option<i64>,
-}
-
-impl Connection {
-    /// The same connection as the row that waits for confirmation.
-    #[must_use]
-    pub fn waiting(mut self, now: Timestamp) -> Self {
-        self.id = keys::unconfirmed(&self.company);
-        self.status = ConnectionStatus::Unconfirmed;
-        self.confirm_by = Some((now + CONFIRM_WITHIN).as_millisecond());
-        self.clean_up_at = self.confirm_by;
-        self.clean_up_shard = Some(CLEAN_UP.to_owned());
-        self
-    }
-
-    /// The same connection as the company's live row.
-    #[must_use]
-    pub fn live(mut self, now: Timestamp) -> Self {
-        self.id = keys::connection(&self.company);
-        self.status = ConnectionStatus::Connected;
-        self.connected_at = now.as_millisecond();
-        self.confirm_by = None;
-        self.clean_up_at = None;
-        self.clean_up_shard = None;
-        let shard = keys::live_shard(&self.company);
-        self.live_shard = Some(shard.clone());
-        self.active_shard = Some(shard);
-        self.active_at = Some(now.as_millisecond());
-        let hard = self.hard_expires_at.and_then(|at| Timestamp::from_millisecond(at).ok());
-        self.warn_at = hard.map(|hard| expiry::first_warning(hard).as_millisecond());
-        self
-    }
-}
 
 /// The connections.
 #[derive(Clone, Debug)]
@@ -255,7 +114,6 @@ impl Connections {
         connection: &Connection,
         instead_of: Option<&str>,
     ) -> Result<bool> {
-        use aws_sdk_dynamodb::operation::put_item::PutItemError;
         let put = self
             .client
             .put_item()
@@ -267,18 +125,7 @@ impl Connections {
                 .expression_attribute_values(":before", s(before)),
             None => put.condition_expression("attribute_not_exists(id)"),
         };
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(PutItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::aws("store the connection")(error)),
-        }
+        met(put.send().await, "store the connection")
     }
 
     /// Makes a waiting connection the company's live one, in one transaction with the realm's guard.
@@ -294,7 +141,10 @@ impl Connections {
         let put_live = Put::builder()
             .table_name(&self.table)
             .set_item(Some(dynamo::to_item(live)?))
-            .condition_expression("attribute_not_exists(id) OR realm = :realm")
+            // As `Connection::may_be_followed_by` says.
+            .condition_expression(
+                "attribute_not_exists(id) OR realm = :realm OR attribute_exists(startedOverAt)",
+            )
             .expression_attribute_values(":realm", s(live.realm.as_ref()))
             .build()
             .map_err(Error::aws(call))?;
@@ -337,7 +187,6 @@ impl Connections {
 
     /// Removes a waiting connection. Answers false when it changed meanwhile.
     pub async fn remove_unconfirmed(&self, waiting: &Connection) -> Result<bool> {
-        use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
         let result = self
             .client
             .delete_item()
@@ -347,18 +196,7 @@ impl Connections {
             .expression_attribute_values(":connection", s(&waiting.connection_id))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(DeleteItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::aws("remove the unconfirmed connection")(error)),
-        }
+        met(result, "remove the unconfirmed connection")
     }
 
     /// Notes on a live connection that it is in use; at most once an hour, or when it counts as unused.

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::companies::{Companies, met};
-use crate::connections::{CLEAN_UP, CLEAN_UP_INDEX, Connection, Connections};
-use crate::dynamo::{self, Item, flag, ms, n, s};
+use super::{CLEAN_UP, CLEAN_UP_INDEX, Connection, Connections};
+use crate::companies::Companies;
+use crate::dynamo::{self, Item, flag, met, ms, n, s};
 use crate::error::{Error, Result};
 use crate::keys::{self, ConnectionRow};
 
@@ -141,10 +141,35 @@ impl Connections {
         met(result, "give up the waiting connection")
     }
 
+    /// Lets another QuickBooks company follow an ended connection, `together` with other writes in one
+    /// transaction. Answers false when a condition of one of them was not met.
+    pub(crate) async fn start_over(
+        &self,
+        ended: &Connection,
+        mut together: Vec<TransactWriteItem>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let call = "start over";
+        let row = Update::builder()
+            .table_name(&self.table)
+            .key("id", s(&ended.id))
+            .update_expression("SET startedOverAt = :now, startedOverBy = :by")
+            .condition_expression("connectionId = :connection AND #status = :disconnected")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":connection", s(&ended.connection_id))
+            .expression_attribute_values(":disconnected", s("disconnected"))
+            .expression_attribute_values(":by", s(by))
+            .expression_attribute_values(":now", ms(now))
+            .build()
+            .map_err(Error::aws(call))?;
+        together.push(TransactWriteItem::builder().update(row).build());
+        dynamo::transact(&self.client, call, together).await
+    }
+
     /// Removes the row of a connection that was ended and leaves no secret behind. Answers false when it
     /// is not so, or not any more.
     pub async fn remove_ended(&self, ended: &Connection) -> Result<bool> {
-        use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
         let result = self
             .client
             .delete_item()
@@ -159,18 +184,7 @@ impl Connections {
             .expression_attribute_values(":disconnected", s("disconnected"))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(DeleteItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::aws("remove the ended connection")(error)),
-        }
+        met(result, "remove the ended connection")
     }
 
     /// Notes that somebody asks for new tokens by hand. Answers false when it was asked for less than
