@@ -95,10 +95,7 @@ impl CompanyErasure {
 
     /// Its secret is destroyed by now.
     async fn forget_the_connection(&self, company: &CompanyId) -> Result<()> {
-        if let Some(row) = self.connections.migrating(company).await? {
-            self.disconnect.secrets.destroy(&row.connection.secret).await?;
-            self.connections.remove_migrating(&row).await?;
-        }
+        self.disconnect.put_away_migration(company).await?;
         if let Some(ended) = self.connections.get(company).await?
             && !self.connections.remove_ended(&ended).await?
         {

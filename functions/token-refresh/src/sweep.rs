@@ -17,7 +17,7 @@ use platform::{Error, Result, keys};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{TIME_OUT, TokenRefresh, gauges, report};
+use crate::{TIME_OUT, Thresholds, TokenRefresh, gauges, report};
 
 /// Companies of one chunk. At one a second it takes half a minute, far from the function's time-out,
 /// and a chunk that comes again repeats little.
@@ -48,7 +48,7 @@ pub async fn read_on(refresh: &TokenRefresh, run: &Run, began: Instant) -> Resul
         tracing::warn!(%run, "a run to read on is not known any more");
         return Ok(Value::Null);
     };
-    let (index, until) = due_by(refresh, run);
+    let (index, until) = due_by(refresh.thresholds, run);
     let mut refused = 0;
     while let Position::Shard { shard, after } = progress.position()? {
         if began.elapsed() + RESERVE > TIME_OUT {
@@ -86,8 +86,7 @@ pub async fn read_on(refresh: &TokenRefresh, run: &Run, began: Instant) -> Resul
 }
 
 /// What the run looks for: where, and up to which time.
-fn due_by(refresh: &TokenRefresh, run: &Run) -> (DueIndex, Timestamp) {
-    let thresholds = refresh.thresholds;
+fn due_by(thresholds: Thresholds, run: &Run) -> (DueIndex, Timestamp) {
     match run.kind {
         SweepKind::Access if thresholds.refresh_idle => {
             (DueIndex::RefreshAge, run.started + thresholds.ahead - ACCESS_TOKEN_LASTS)
@@ -162,4 +161,48 @@ pub(crate) fn number(count: u64) -> f64 {
 /// How long a run took so far, in whole seconds.
 pub(crate) fn seconds(progress: &Progress, now: Timestamp) -> i64 {
     now.duration_since(progress.run.started).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn due(kind: SweepKind, refresh_idle: bool) -> (DueIndex, SignedDuration) {
+        let thresholds = Thresholds {
+            ahead: SignedDuration::from_mins(10),
+            stale_after: SignedDuration::from_hours(60 * 24),
+            renew_after: SignedDuration::from_hours(30 * 24),
+            refresh_idle,
+        };
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let (index, until) = due_by(thresholds, &Run::new(kind, now, "00000000".to_owned()));
+        (index, until.duration_since(now))
+    }
+
+    #[test]
+    fn the_five_minute_sweep_looks_ten_minutes_ahead_at_what_is_in_use() {
+        let ahead = SignedDuration::from_mins(10);
+        assert_eq!(due(SweepKind::Access, false), (DueIndex::AccessExpiry, ahead));
+    }
+
+    /// Idle connections are in no index by the end of their access token. It lasts an hour from the
+    /// refresh on, so it ends within ten minutes where that was fifty minutes ago.
+    #[test]
+    fn with_refresh_idle_the_five_minute_sweep_looks_at_all_connections_by_their_last_refresh() {
+        let ago = SignedDuration::from_mins(-50);
+        assert_eq!(due(SweepKind::Access, true), (DueIndex::RefreshAge, ago));
+    }
+
+    #[test]
+    fn the_weekly_sweep_looks_at_refresh_tokens_of_sixty_days_and_the_daily_one_at_what_is_due_now()
+    {
+        let sixty_days = SignedDuration::from_hours(-60 * 24);
+        for refresh_idle in [false, true] {
+            assert_eq!(due(SweepKind::Stale, refresh_idle), (DueIndex::RefreshAge, sixty_days));
+            let now = SignedDuration::ZERO;
+            assert_eq!(due(SweepKind::HardExpiry, refresh_idle), (DueIndex::HardExpiry, now));
+        }
+    }
 }

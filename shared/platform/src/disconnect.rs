@@ -74,7 +74,7 @@ impl Disconnect {
         patience: Duration,
     ) -> Result<Option<Ended>> {
         let waiting = self.waiting(company, by).await?;
-        self.migrating(company).await?;
+        self.put_away_migration(company).await?;
         let began = Instant::now();
         loop {
             let Some(connection) = self.connections.get(company).await? else {
@@ -130,7 +130,7 @@ impl Disconnect {
 
     /// Puts exported tokens away that are being made a connection. Those that were not used yet are still
     /// the old side's, and are not revoked.
-    async fn migrating(&self, company: &CompanyId) -> Result<()> {
+    pub async fn put_away_migration(&self, company: &CompanyId) -> Result<()> {
         let Some(begun) = self.connections.migrating(company).await? else { return Ok(()) };
         // Once live, its secret is the live connection's, which is ended by itself.
         if begun.connection.status != ConnectionStatus::Connected {

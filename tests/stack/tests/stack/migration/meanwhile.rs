@@ -1,11 +1,17 @@
-//! What happens besides: somebody connects by hand, the old side goes on refreshing, Intuit is down.
+//! What happens besides: somebody connects or disconnects by hand, the host app deletes the company, the
+//! old side goes on refreshing, Intuit is down.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use stack_tests::stack::Stack;
 use stack_tests::stack::control::at;
+use stack_tests::stack::{Stack, eventually};
 
 use super::{Export, ROTATES, grace, old_token, report, result, row, run, works};
 use crate::outside;
+
+/// Time for an event to arrive.
+const SOON: Duration = Duration::from_secs(30);
 
 /// The old side refreshes with a token that it should have left alone.
 async fn old_side_refreshes(stack: &Stack, token: &str) -> u16 {
@@ -43,6 +49,62 @@ async fn who_connects_by_hand_in_the_middle_of_a_migration_wins() {
     // Nothing was revoked: that might have ended the connection made by hand.
     let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
     assert_ne!(tokens["revoke"].as_u64().unwrap_or_default(), 1, "{tokens}");
+}
+
+#[tokio::test]
+async fn who_disconnects_in_the_middle_of_a_migration_leaves_no_token_behind() {
+    let (stack, _alone) = Stack::alone().await;
+    for (when, revoked) in [("before", 0), ("after", 1)] {
+        let company = stack.company("empty").await;
+        let token = old_token(&stack, &company.realm).await;
+        let mut export = Export::default();
+        export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+        let key = export.upload(&stack, "disconnected").await;
+        // Right before the exported tokens are used for the first time, or right after they were proven.
+        let mut order = at("token-migration", "before");
+        match when {
+            "before" => order["path"] = "/oauth2/v1/tokens/bearer".into(),
+            _ => order["action"] = "dynamodb:TransactWriteItems".into(),
+        }
+        stack.control().crash(&order).await;
+        stack.invoke_long("token-migration", &json!({ "export": key })).await;
+        stack.control().clear_rules().await;
+        assert_eq!(outside::secrets(&stack, &company.id).await.len(), 1);
+
+        let path = format!("/disconnect?companyId={}", company.id);
+        outside::problem(&stack.delete(&company.admin, &path).await, 409, "not-connected");
+        assert_eq!(row(&stack, "migrating", &company.id).await, Value::Null, "{when}");
+        assert!(outside::secrets(&stack, &company.id).await.is_empty(), "{when}");
+        let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+        // Tokens that were not used yet are still the old side's.
+        assert_eq!(tokens["revoke"].as_u64().unwrap_or_default(), revoked, "{when}: {tokens}");
+    }
+}
+
+#[tokio::test]
+async fn a_company_that_the_host_app_has_deleted_is_not_brought_back() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let token = old_token(&stack, &company.realm).await;
+    let mut export = Export::default();
+    export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+    let key = export.upload(&stack, "deleted").await;
+    stack.publish("company.deleted", &json!({ "companyId": company.id })).await;
+    eventually("the erasure to begin", SOON, async || {
+        let line = json!({
+            "company": { "S": company.id }, "item": { "S": "0000000000000#company-erased" },
+        });
+        (!stack.item("AuditLog", &line).await.is_null()).then_some(())
+    })
+    .await;
+    run(&stack, &key).await;
+    let report = report(&stack, &key).await;
+    let found = result(&report, &company.id);
+    assert_eq!(found["reason"], "deleted", "{found}");
+    assert_eq!(row(&stack, "company", &company.id).await, Value::Null);
+    assert!(outside::secrets(&stack, &company.id).await.is_empty());
+    let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+    assert_eq!(tokens["refresh"].as_u64().unwrap_or_default(), 0, "{tokens}");
 }
 
 #[tokio::test]

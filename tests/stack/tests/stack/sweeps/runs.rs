@@ -1,5 +1,7 @@
 //! Runs of sweeps: whom they are for, what fails, what dies, and what the report says.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use stack_tests::stack::company::Company;
 use stack_tests::stack::connections::{DAY, key};
@@ -110,6 +112,59 @@ async fn a_function_that_dies_in_the_middle_of_a_chunk_loses_and_doubles_nothing
         assert_eq!(refreshes(&stack, company).await, 1, "{}", company.id);
     }
     stack.uproot(&all).await;
+}
+
+/// The listing dies when it has handed out the first 250 companies and a few more. A message to read on finds the rest
+/// where the run's row says, and hands nothing out twice.
+#[tokio::test]
+async fn a_listing_that_is_cut_short_is_read_on_from_where_it_stopped() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.other_connections_rest(&[]).await;
+    let all = stack.plant(400, 65 * DAY).await;
+    // The first part was counted and handed out; the second one is read and not counted.
+    let mut order = at("token-refresh", "before");
+    order["action"] = "dynamodb:UpdateItem".into();
+    order["resource"] = format!("table/{}", stack.table("Counters")).into();
+    order["nth"] = 2.into();
+    stack.control().crash(&order).await;
+    stack.invoke_long("token-refresh", &json!({ "sweep": "stale" })).await;
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    let half = stack.invoke("token-refresh", &json!({ "report": "stale" })).await;
+    let due = half["due"].as_u64().unwrap();
+    assert!((250..400).contains(&due) && half["finishedAt"].is_null(), "{half}");
+    for _ in 0..2 {
+        stack.ask_token_refresh(&json!({ "ask": "readOn", "run": half["run"] })).await;
+    }
+    let report = stack.swept(&half, LATER).await;
+    stack.uproot(&all).await;
+    assert_eq!(numbers(&report), [400, 400, 0, 0, 0], "{report}");
+    for company in &all {
+        assert_eq!(refreshes(&stack, company).await, 1, "{}", company.id);
+    }
+}
+
+/// Intuit takes half a minute for each: after four there is no time for a fifth.
+#[tokio::test]
+#[ignore = "long: a function's whole time is used up"]
+async fn a_chunk_that_runs_out_of_time_hands_its_rest_on() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.other_connections_rest(&[]).await;
+    let all = stack.plant(8, 65 * DAY).await;
+    for company in &all {
+        let slow = json!({ "path": "tokens/bearer", "realm": company.realm, "delayMs": 28_000 });
+        stack.sandbox().fault(&slow).await;
+    }
+    let mark = stack.control().mark().await;
+    let report = stack.sweep_connections("stale", Duration::from_mins(8)).await;
+    let calls = stack.control().log(mark).await;
+    stack.uproot(&all).await;
+    assert_eq!(numbers(&report), [8, 8, 0, 0, 0], "{report}");
+    let function = stack.function("token-refresh");
+    let handed_on = calls.iter().filter(|call| {
+        call.function.as_deref() == Some(function) && call.action == "sqs:SendMessage"
+    });
+    assert!(handed_on.count() >= 2, "the chunk, and its rest");
 }
 
 #[tokio::test]
