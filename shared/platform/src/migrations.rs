@@ -12,7 +12,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use domain::ids::{CompanyId, RealmId};
 use jiff::Timestamp;
@@ -166,7 +165,7 @@ impl Connections {
     /// Says that the secret holds the exported tokens.
     pub async fn migrating_is_ready(&self, migrating: &Migrating) -> Result<bool> {
         let result = self
-            .of(migrating)
+            .update(&migrating.connection)
             .update_expression("SET ready = :true")
             .expression_attribute_values(":true", flag(true))
             .send()
@@ -182,7 +181,7 @@ impl Connections {
         now: Timestamp,
     ) -> Result<bool> {
         let result = self
-            .of(migrating)
+            .update(&migrating.connection)
             .update_expression(
                 "SET #status = :refused, lastRefreshResult = :reason, cleanUpAt = :now",
             )
@@ -198,7 +197,7 @@ impl Connections {
     /// Says that the secret of refused tokens is destroyed; nothing of them is left to do.
     pub async fn migrating_is_buried(&self, migrating: &Migrating) -> Result<bool> {
         let result = self
-            .of(migrating)
+            .update(&migrating.connection)
             .update_expression("SET ready = :false REMOVE cleanUpShard, cleanUpAt")
             .expression_attribute_values(":false", flag(false))
             .send()
@@ -270,15 +269,6 @@ impl Connections {
             .send()
             .await;
         met(result, "remove the migration")
-    }
-
-    fn of(&self, migrating: &Migrating) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&migrating.connection.id))
-            .condition_expression("connectionId = :connection")
-            .expression_attribute_values(":connection", s(&migrating.connection.connection_id))
     }
 }
 

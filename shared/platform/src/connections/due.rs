@@ -165,13 +165,9 @@ impl Connections {
             None => "attribute_not_exists(activeAt)",
         };
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&connection.id))
+            .update(connection)
             .update_expression("REMOVE activeShard")
-            .condition_expression(format!("connectionId = :connection AND {used}"))
-            .expression_attribute_values(":connection", s(&connection.connection_id));
+            .condition_expression(format!("connectionId = :connection AND {used}"));
         if let Some(at) = connection.active_at {
             update = update.expression_attribute_values(":used", n(at));
         }
@@ -183,12 +179,8 @@ impl Connections {
     pub async fn warned(&self, connection: &Connection, next: Option<Timestamp>) -> Result<bool> {
         let Some(seen) = connection.warn_at else { return Ok(false) };
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&connection.id))
+            .update(connection)
             .condition_expression("connectionId = :connection AND warnAt = :seen")
-            .expression_attribute_values(":connection", s(&connection.connection_id))
             .expression_attribute_values(":seen", n(seen));
         update = match next {
             Some(next) => update

@@ -101,7 +101,7 @@ impl Connections {
     /// repeated step would hear that the access is gone already.
     pub async fn note_revoked(&self, ended: &Connection, revoked: bool) -> Result<()> {
         let result = self
-            .of_connection(ended)
+            .update(ended)
             .update_expression("SET revokedAtIntuit = if_not_exists(revokedAtIntuit, :revoked)")
             .expression_attribute_values(":revoked", flag(revoked))
             .send()
@@ -115,7 +115,7 @@ impl Connections {
         let status = serde_dynamo::to_attribute_value(connection.status)
             .map_err(|error| Error::unreadable("a status", error))?;
         let result = self
-            .of_connection(connection)
+            .update(connection)
             .update_expression("REMOVE cleanUpShard, cleanUpAt")
             .condition_expression("connectionId = :connection AND #status = :status")
             .expression_attribute_names("#status", "status")
@@ -129,7 +129,7 @@ impl Connections {
     /// false when it is another one by now, or none.
     pub async fn condemn(&self, waiting: &Connection) -> Result<bool> {
         let result = self
-            .of_connection(waiting)
+            .update(waiting)
             .update_expression(
                 "SET ready = :no, confirmBy = :zero, cleanUpAt = :zero, cleanUpShard = :shard",
             )
@@ -196,7 +196,7 @@ impl Connections {
         now: Timestamp,
     ) -> Result<bool> {
         let result = self
-            .of_connection(connection)
+            .update(connection)
             .update_expression("SET askedByHandAt = :now")
             .condition_expression(
                 "connectionId = :connection AND #status = :connected \
@@ -239,17 +239,5 @@ impl Connections {
             .filter_map(|id| keys::parse_connection(id))
             .collect();
         Ok((rows, answer.last_evaluated_key))
-    }
-
-    fn of_connection(
-        &self,
-        connection: &Connection,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&connection.id))
-            .condition_expression("connectionId = :connection")
-            .expression_attribute_values(":connection", s(&connection.connection_id))
     }
 }

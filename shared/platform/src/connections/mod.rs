@@ -11,6 +11,7 @@
 //! The refresh lease on the row is [`crate::refresh`]'s.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use domain::ids::{CompanyId, RealmId};
@@ -208,10 +209,7 @@ impl Connections {
             return Ok(false);
         }
         let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&connection.id))
+            .update(connection)
             .update_expression("SET activeAt = :now, activeShard = :shard")
             .condition_expression(
                 "connectionId = :connection AND #status = :connected \
@@ -220,7 +218,6 @@ impl Connections {
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":connected", s("connected"))
-            .expression_attribute_values(":connection", s(&connection.connection_id))
             .expression_attribute_values(":shard", s(keys::live_shard(&connection.company)))
             .expression_attribute_values(":now", ms(now))
             .expression_attribute_values(":before", ms(before))
@@ -266,10 +263,7 @@ impl Connections {
         now: Timestamp,
     ) -> Result<bool> {
         let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&connection.id))
+            .update(connection)
             .update_expression(
                 "SET lastRefreshResult = :reason, #status = :gone, cleanUpShard = :cleanUp, \
                  cleanUpAt = :now REMOVE liveShard, activeShard",
@@ -281,7 +275,6 @@ impl Connections {
             .expression_attribute_values(":reason", s(reason))
             .expression_attribute_values(":gone", s("reconnectRequired"))
             .expression_attribute_values(":connected", s("connected"))
-            .expression_attribute_values(":connection", s(&connection.connection_id))
             .send()
             .await;
         met(result, "mark the connection")
@@ -318,16 +311,20 @@ impl Connections {
         met(result, "finish the announcement").map(|_| ())
     }
 
-    fn gone(
-        &self,
-        connection: &Connection,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    fn gone(&self, connection: &Connection) -> UpdateItemFluentBuilder {
+        self.update(connection)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":gone", s("reconnectRequired"))
+    }
+
+    /// An update of the row as long as it is this connection's. A condition that says more must begin with
+    /// this one.
+    pub(crate) fn update(&self, connection: &Connection) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
             .key("id", s(&connection.id))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":gone", s("reconnectRequired"))
+            .condition_expression("connectionId = :connection")
             .expression_attribute_values(":connection", s(&connection.connection_id))
     }
 }

@@ -160,10 +160,7 @@ impl Connections {
         let promised = Uuid::new_v4().to_string();
         let unresolved = unresolved(seen).into_iter().map(s).collect();
         let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&seen.id))
+            .update(seen)
             .update_expression(
                 "SET refreshOwner = :owner, refreshUntil = :until, refreshFence = refreshFence + :one, \
                  promisedVersion = :promised, unresolvedVersions = :unresolved REMOVE refreshAfter",
@@ -183,7 +180,6 @@ impl Connections {
             .expression_attribute_values(":seen", n(seen.refresh_fence))
             .expression_attribute_values(":promised", s(&promised))
             .expression_attribute_values(":unresolved", AttributeValue::L(unresolved))
-            .expression_attribute_values(":connection", s(&seen.connection_id))
             .expression_attribute_values(":version", s(&seen.version_id))
             .expression_attribute_values(":now", ms(now))
             .return_values(ReturnValue::AllOld)
@@ -293,14 +289,10 @@ impl Connections {
     }
 
     fn fenced(&self, lease: &Lease) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", s(&lease.connection.id))
+        self.update(&lease.connection)
             .condition_expression(
                 "connectionId = :connection AND refreshOwner = :owner AND refreshFence = :fence",
             )
-            .expression_attribute_values(":connection", s(&lease.connection.connection_id))
             .expression_attribute_values(":owner", s(&lease.owner))
             .expression_attribute_values(":fence", n(lease.fence))
     }

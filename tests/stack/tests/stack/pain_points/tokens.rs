@@ -102,6 +102,17 @@ async fn concurrent_refreshes_never_cost_the_connection() {
     stack.exactly_once(&company, &cards).await;
 }
 
+/// A live company at rest whose access token has ended.
+async fn a_crew_that_must_refresh(stack: &Stack) -> Company {
+    stack.listen().await;
+    let company = stack.crew().await;
+    stack.let_others_rest(&[&company]).await;
+    stack.sandbox().advance(ROTATES).await;
+    stack.sweep().await;
+    stack.idle(&[&company]).await;
+    company
+}
+
 /// Rotates at Intuit and loses the answer; returns when the worker knows that none came.
 async fn lose_an_answer(stack: &Stack, company: &Company, cards: &[Card]) {
     let mut lost = at("sync-worker", "after");
@@ -122,12 +133,7 @@ async fn lose_an_answer(stack: &Stack, company: &Company, cards: &[Card]) {
 #[tokio::test]
 async fn an_answer_that_was_lost_is_made_up_for_when_intuit_still_takes_the_old_token() {
     let (stack, _alone) = Stack::alone().await;
-    stack.listen().await;
-    let company = stack.crew().await;
-    stack.let_others_rest(&[&company]).await;
-    stack.sandbox().advance(ROTATES).await;
-    stack.sweep().await;
-    stack.idle(&[&company]).await;
+    let company = a_crew_that_must_refresh(&stack).await;
     stack.replaced_tokens_work_for(86_400).await;
     let cards = Card::several("t", 3);
     lose_an_answer(&stack, &company, &cards).await;
@@ -152,12 +158,7 @@ async fn an_answer_that_was_lost_is_made_up_for_when_intuit_still_takes_the_old_
 #[tokio::test]
 async fn an_answer_that_was_lost_never_loops_and_ends_in_one_reconnect_notice() {
     let (stack, _alone) = Stack::alone().await;
-    stack.listen().await;
-    let company = stack.crew().await;
-    stack.let_others_rest(&[&company]).await;
-    stack.sandbox().advance(ROTATES).await;
-    stack.sweep().await;
-    stack.idle(&[&company]).await;
+    let company = a_crew_that_must_refresh(&stack).await;
     let mut cards = Card::several("t", 3);
     lose_an_answer(&stack, &company, &cards).await;
     assert_eq!(stack.status(&company).await["status"], "connected", "not yet known to be dead");
@@ -182,12 +183,7 @@ async fn an_answer_that_was_lost_never_loops_and_ends_in_one_reconnect_notice() 
 #[tokio::test]
 async fn a_rotated_token_that_could_not_be_stored_at_once_is_not_lost() {
     let (stack, _alone) = Stack::alone().await;
-    stack.listen().await;
-    let company = stack.crew().await;
-    stack.let_others_rest(&[&company]).await;
-    stack.sandbox().advance(ROTATES).await;
-    stack.sweep().await;
-    stack.idle(&[&company]).await;
+    let company = a_crew_that_must_refresh(&stack).await;
     let away = json!({ "action": "secretsmanager:PutSecretValue", "seconds": 12, "calls": 1000 });
     stack.control().refuse(&away).await;
     let cards = push(&stack, &company, "t", 3).await;
