@@ -299,6 +299,11 @@ impl Drain<'_> {
         let now = self.worker.clock.now().await;
         let lease = self.keeper.lease();
         if self.keeper.no_access() {
+            if self.worker.quickbooks.realm(&self.company).await?.as_ref() != Some(&self.realm) {
+                // It was connected to another QuickBooks company meanwhile, and has access there.
+                self.worker.companies.release(&lease, Some(now), true).await?;
+                return Ok(Slice::MoreToDo);
+            }
             // Usually the company is paused by now; connecting again makes it due.
             self.worker.companies.release(&lease, Some(now + NO_ACCESS), true).await?;
             return Ok(Slice::NoAccess);

@@ -111,7 +111,7 @@ impl Reason {
                 "This QuickBooks company is connected to another company already. Choose another QuickBooks company, or disconnect it there first."
             }
             Self::OtherRealm => {
-                "Your company was connected to another QuickBooks company before. Choose that one, so that no record lands in the wrong books."
+                "Your company was connected to another QuickBooks company before. Choose that one, so that no record lands in the wrong books. If you have moved to new books for good, ask for help: your app can start over with them."
             }
             Self::IntuitError => {
                 "QuickBooks reported an error. Start again from your app in a few minutes."
