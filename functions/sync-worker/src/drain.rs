@@ -151,8 +151,7 @@ impl Drain<'_> {
                 }
                 continue;
             }
-            let lease = self.keeper.lease();
-            match self.worker.companies.release(&lease, self.next_due, false).await? {
+            match self.worker.companies.release(&self.began(), self.next_due, false).await? {
                 Released::Yes => return Ok(Slice::Drained),
                 Released::Again if self.time_is_up() => return self.stop_early().await,
                 Released::Again => {}
@@ -288,36 +287,32 @@ impl Drain<'_> {
         tracing::error!(company = %self.company, %error, "a slice failed; it goes on in a minute");
         telemetry::metric("SliceFailures", 1.0, Unit::Count, now);
         let due = now + SignedDuration::from_mins(1);
-        match self.worker.companies.release(&self.keeper.lease(), Some(due), true).await {
+        match self.worker.companies.release(&self.began(), Some(due), true).await {
             Ok(_) => Ok(Slice::Failed),
             Err(_) => Err(error),
         }
     }
 
+    /// The lease with what ran at the start: whoever gives it back does not say when work is due if the
+    /// company was switched since. The switch said so, and a paused company has nothing due.
+    fn began(&self) -> Lease {
+        Lease { state: self.state, ..self.keeper.lease() }
+    }
+
     /// Ends the slice with work left: due at once, so that the sweep rings if our own ring is lost.
     async fn stop_early(&self) -> Result<Slice> {
         let now = self.worker.clock.now().await;
-        let lease = self.keeper.lease();
-        if self.keeper.no_access() {
-            if self.worker.quickbooks.realm(&self.company).await?.as_ref() != Some(&self.realm) {
-                // It was connected to another QuickBooks company meanwhile, and has access there.
-                self.worker.companies.release(&lease, Some(now), true).await?;
-                return Ok(Slice::MoreToDo);
-            }
-            // Usually the company is paused by now; connecting again makes it due.
-            self.worker.companies.release(&lease, Some(now + NO_ACCESS), true).await?;
-            return Ok(Slice::NoAccess);
-        }
-        if lease.state != self.state {
-            // The switch said what is due; giving the lease back is all that is left.
-            let paused = lease.state == CompanyState::Paused;
-            let began = Lease { state: self.state, ..lease };
-            self.worker.companies.release(&began, Some(now), true).await?;
-            return Ok(if paused { Slice::Stopped } else { Slice::MoreToDo });
-        }
-        Ok(match self.worker.companies.release(&lease, Some(now), true).await? {
-            Released::Yes | Released::Again | Released::StateChanged => Slice::MoreToDo,
+        let paused = self.keeper.lease().state == CompanyState::Paused;
+        // Usually the company is paused then; connecting again makes it due.
+        let has_access = !self.keeper.no_access()
+            // It was connected to another QuickBooks company meanwhile, and has access there.
+            || self.worker.quickbooks.realm(&self.company).await?.as_ref() != Some(&self.realm);
+        let due = if has_access { now } else { now + NO_ACCESS };
+        Ok(match self.worker.companies.release(&self.began(), Some(due), true).await? {
             Released::Lost => Slice::Stopped,
+            _ if paused => Slice::Stopped,
+            _ if !has_access => Slice::NoAccess,
+            Released::Yes | Released::Again | Released::StateChanged => Slice::MoreToDo,
         })
     }
 }

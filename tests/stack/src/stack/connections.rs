@@ -199,7 +199,7 @@ impl Stack {
     /// Runs a sweep (`access`, `stale` or `hard-expiry`) and waits until all of it is done; answers its
     /// report.
     pub async fn sweep_connections(&self, kind: &str, patience: Duration) -> Value {
-        let begun = self.invoke("token-refresh", &json!({ "sweep": kind })).await;
+        let begun = self.invoke_long("token-refresh", &json!({ "sweep": kind })).await;
         self.swept(&begun, patience).await
     }
 

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stack_tests::stack::Stack;
 use stack_tests::stack::api::{Answer, Caller};
 use stack_tests::stack::cards::{Card, mapping, settings};
 use stack_tests::stack::company::Company;
 use stack_tests::stack::control::at;
 use stack_tests::stack::stored::text;
+use stack_tests::stack::{Stack, eventually};
 
 use super::disconnect::{audited, disconnect};
 use super::refused;
@@ -139,6 +139,29 @@ async fn a_company_that_starts_over_uses_no_id_of_the_books_it_left() {
     assert_eq!(books.len(), 4, "changed, and not entered again");
     let changed = books.iter().find(|row| text(row, "Id") == old_id(&again)).unwrap();
     assert_eq!(again.differences(changed), Vec::<String>::new());
+}
+
+/// The old books have employee 55, the new ones have not. Somebody saves the old mapping again.
+#[tokio::test]
+async fn names_of_the_books_it_left_count_for_nothing() {
+    let (stack, _shared) = Stack::shared().await;
+    let old = stack.crew().await;
+    disconnect(&stack, &old).await.ok();
+    reset(&stack, &old, &json!(old.realm)).await.ok();
+    let new = Company { realm: stack.company("empty").await.realm, ..old.clone() };
+    go_live(&stack, &new, "2026-11-01").await;
+    let card = Card::new("t", 1);
+    stack.deliver(&new, std::slice::from_ref(&card)).await;
+    let errors = eventually("the card to fail", SOON, async || {
+        let records = stack.records(&new).await;
+        let record = records.get(&card.id).filter(|record| record.status != "pending")?;
+        Some(record.errors.clone())
+    })
+    .await;
+    let codes: Vec<&str> =
+        errors.as_array().into_iter().flatten().map(|error| text(error, "code")).collect();
+    assert_eq!(codes, ["not-in-quickbooks", "not-in-quickbooks"], "{errors}");
+    assert!(stack.activities(&new).await.is_empty());
 }
 
 /// Whoever dies in the middle, or asks at the same time, leaves all of it done or nothing.
