@@ -24,14 +24,15 @@ async fn load() -> Result<(Manage, Activity)> {
     let platform = Platform::load().await?.with_call_timeout(CALL_TIMEOUT);
     let intuit = Intuit::from_env()?;
     let activity = platform.activity()?;
+    let disconnect = platform.disconnect(&intuit, REVOKE_WITHIN)?;
     let manage = Manage {
         connections: platform.connections(),
         settings: platform.settings(),
         quickbooks: platform.quickbooks(&intuit)?,
         pace: platform.interactive_pace(),
         refresher: platform.refresher(&intuit, platform.secrets()?)?,
-        disconnect: platform.disconnect(&intuit, REVOKE_WITHIN)?,
-        start_over: platform.start_over(),
+        disconnect: disconnect.clone(),
+        start_over: platform.start_over(disconnect),
         erasures: platform.erasures(),
         audit: platform.audit(),
         clock: platform.clock,

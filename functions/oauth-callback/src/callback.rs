@@ -128,7 +128,8 @@ async fn authorize(
         Ok(info) => info,
         Err(error) => {
             tracing::warn!(company = %asked.company, realm = %realm, %error, "a new access does not work");
-            if live.is_none()
+            // Of the same QuickBooks company that might end the connection that there is.
+            if live.as_ref().is_none_or(|live| live.realm != realm)
                 && let Err(error) = callback.oauth.revoke(&app, &tokens.refresh).await
             {
                 tracing::warn!(company = %asked.company, %error, "could not revoke it");

@@ -119,8 +119,8 @@ impl Conclusions {
             errors: vec![error],
             shown: if gone { Shown::Gone } else { Shown::Now(copy) },
         });
-        if let Some(written) = self.written.last_mut().filter(|_| !gone) {
-            written.frozen = Some(frozen);
+        if let Some(written) = self.written.last_mut() {
+            written.frozen = if gone { record.frozen.clone() } else { Some(frozen) };
         }
     }
 }

@@ -335,7 +335,7 @@ pub fn timecard_id(record: &str) -> Option<domain::ids::TimecardId> {
     record.strip_prefix("timecard#").and_then(|id| id.parse().ok())
 }
 
-pub(crate) fn action(update: bool) -> Action {
+fn action(update: bool) -> Action {
     if update { Action::UpdateTimeActivity } else { Action::CreateTimeActivity }
 }
 

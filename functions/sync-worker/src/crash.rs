@@ -13,9 +13,9 @@ impl Drain<'_> {
     /// Counts one crash on everything that the predecessor had in hand.
     pub async fn count_crash(&mut self) -> Result<()> {
         let predecessor = self.keeper.lease().fence.saturating_sub(1);
-        for journal in self.worker.journal.open(&self.company).await? {
-            let in_hand = journal.in_hand.clone().filter(|hand| hand.fence == predecessor);
-            let Some(in_hand) = in_hand.filter(|_| journal.realm == self.realm) else {
+        for journal in self.open_sends().await? {
+            let Some(in_hand) = journal.in_hand.clone().filter(|hand| hand.fence == predecessor)
+            else {
                 continue;
             };
             let mut conclusions = Conclusions::default();

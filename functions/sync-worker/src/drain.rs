@@ -44,7 +44,7 @@ pub enum Slice {
     Held,
     /// The company is paused.
     NotRunning,
-    /// The lease was taken over, or the company is paused by now.
+    /// The lease was taken over.
     Stopped,
     /// AWS did not do what was asked; it goes on in a minute.
     Failed,
@@ -302,17 +302,20 @@ impl Drain<'_> {
     /// Ends the slice with work left: due at once, so that the sweep rings if our own ring is lost.
     async fn stop_early(&self) -> Result<Slice> {
         let now = self.worker.clock.now().await;
-        let paused = self.keeper.lease().state == CompanyState::Paused;
-        // Usually the company is paused then; connecting again makes it due.
-        let has_access = !self.keeper.no_access()
-            // It was connected to another QuickBooks company meanwhile, and has access there.
-            || self.worker.quickbooks.realm(&self.company).await?.as_ref() != Some(&self.realm);
-        let due = if has_access { now } else { now + NO_ACCESS };
-        Ok(match self.worker.companies.release(&self.began(), Some(due), true).await? {
-            Released::Lost => Slice::Stopped,
-            _ if paused => Slice::Stopped,
-            _ if !has_access => Slice::NoAccess,
+        let companies = &self.worker.companies;
+        if self.keeper.no_access() {
+            let released = companies.release(&self.began(), Some(now + NO_ACCESS), false).await?;
+            match released {
+                Released::Yes => return Ok(Slice::NoAccess),
+                Released::Lost => return Ok(Slice::Stopped),
+                // Work was added, or the company was switched, which happens when it is connected again.
+                Released::Again | Released::StateChanged => {}
+            }
+        }
+        // If the company is paused by now, the ring finds that out.
+        Ok(match companies.release(&self.began(), Some(now), true).await? {
             Released::Yes | Released::Again | Released::StateChanged => Slice::MoreToDo,
+            Released::Lost => Slice::Stopped,
         })
     }
 }

@@ -72,6 +72,7 @@ impl Drain<'_> {
             match records.remove(&id) {
                 None => conclusions.nothing(item),
                 Some(record) if record.is_current() => conclusions.already_synced(item),
+                Some(record) if record.is_former() => conclusions.nothing(item),
                 Some(record) => {
                     let card = record.timecard()?;
                     known.push((item, record, card));

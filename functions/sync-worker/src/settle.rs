@@ -13,7 +13,6 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use platform::Result;
 use platform::access::AccessError;
-use platform::audit::Entry as AuditEntry;
 use platform::journal::{Entry, InHand, JournalItem, Operation};
 use platform::records::TimecardRecord;
 use platform::tokens::TokenError;
@@ -21,7 +20,7 @@ use platform::work::{DeadReason, WorkItem};
 use quickbooks::{Entity, KeysetPages};
 use serde_json::Value;
 
-use crate::conclude::{Conclusions, action, timecard_id};
+use crate::conclude::{Conclusions, timecard_id};
 use crate::drain::Drain;
 use crate::failure::several;
 use crate::pages::PageError;
@@ -54,35 +53,18 @@ impl Drain<'_> {
         }
         self.unsettled.clear();
         self.parked.clear();
-        for journal in self.worker.journal.open(&self.company).await? {
-            if journal.realm == self.realm {
-                self.settle_item(journal).await?;
-            } else {
-                self.leave_behind(journal).await?;
-            }
+        for journal in self.open_sends().await? {
+            self.settle_item(journal).await?;
         }
         Ok(())
     }
 
-    /// A send to the QuickBooks company that this company was connected to before it started over. It is
-    /// repeated neither there nor here; what was to be sent is in the work list still.
-    async fn leave_behind(&self, journal: JournalItem) -> Result<()> {
-        let now = self.worker.clock.now().await;
-        let realm = &journal.realm;
-        let why = format!(
-            "The company started over before it was known whether this reached QuickBooks company {realm}."
-        );
-        let entries: Vec<AuditEntry> = journal
-            .entries
-            .iter()
-            .map(|entry| {
-                let action = action(entry.operation == Operation::Update);
-                AuditEntry::failure(&self.company, action, "connector", &why).record(&entry.record)
-            })
-            .collect();
-        self.worker.audit.write(&entries, now).await?;
-        let closed = JournalItem { entries: Vec::new(), in_hand: None, ..journal };
-        self.worker.journal.keep_open(&self.keeper.lease(), &closed).await
+    /// The open sends to the QuickBooks company that is connected. Those to one that was left when the
+    /// company started over wait until that one is connected again.
+    pub async fn open_sends(&self) -> Result<Vec<JournalItem>> {
+        let mut open = self.worker.journal.open(&self.company).await?;
+        open.retain(|journal| journal.realm == self.realm);
+        Ok(open)
     }
 
     async fn settle_item(&mut self, journal: JournalItem) -> Result<()> {
@@ -264,7 +246,7 @@ impl Drain<'_> {
     /// Somebody asks for records whose open send was given up: settle them now.
     pub async fn unpark(&mut self, ids: &[TimecardId]) -> Result<()> {
         let now = self.worker.clock.now().await;
-        for mut journal in self.worker.journal.open(&self.company).await? {
+        for mut journal in self.open_sends().await? {
             let mut changed = false;
             for entry in &mut journal.entries {
                 let asked = timecard_id(&entry.record).is_some_and(|id| ids.contains(&id));

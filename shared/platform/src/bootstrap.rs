@@ -236,9 +236,9 @@ impl Platform {
     }
 
     /// Starts companies over with another QuickBooks company.
-    pub fn start_over(&self) -> StartOver {
+    pub fn start_over(&self, disconnect: Disconnect) -> StartOver {
         StartOver {
-            connections: self.connections(),
+            disconnect,
             mappings: self.mappings(),
             settings: self.settings(),
             audit: self.audit(),

@@ -181,7 +181,8 @@ impl Disconnect {
     }
 
     /// What is owed for a connection that took the place of another one: the other one's secret. Nothing
-    /// is revoked: it is the same realm, and that might end this connection too.
+    /// is revoked: of the same realm that might end this connection too, and another one's was given back
+    /// when it was ended.
     pub async fn drop_replaced(&self, connection: &Connection) -> Result<()> {
         self.destroy_replaced(connection).await?;
         self.connections.cleaned(connection).await

@@ -53,7 +53,8 @@ impl GoLive {
     ) -> Result<()> {
         let company = &connection.company;
         if let Some(replaced) = &connection.replaces {
-            // The same realm, so nothing is revoked: that might end this connection too.
+            // Nothing is revoked: of the same realm that might end this connection too, and another one's
+            // was given back when it was ended.
             self.secrets.destroy(replaced).await?;
             self.connections.cleaned(connection).await?;
         }

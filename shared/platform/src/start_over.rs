@@ -15,9 +15,9 @@
 //! (`journal::JournalItem`).
 //!
 //! *Guaranteed*: no id of the QuickBooks company that was left is ever used in another one; what is there
-//! stays, and is known again if that one is connected again; what waits in the work list waits for the
-//! new one, and goes there from the new first day on. *Not guaranteed*: whether a send that was open when
-//! the connection ended has reached the QuickBooks company that was left; the audit trail says which.
+//! stays, and is known again if that one is connected again, open sends included; what waits in the work
+//! list waits for the new one, and goes there from the new first day on. *Not guaranteed*: that somebody
+//! who saves the old mapping anew, without naming a version, means the new QuickBooks company.
 
 use domain::ids::{CompanyId, RealmId};
 use domain::mapping::Mapping;
@@ -26,7 +26,8 @@ use jiff::Timestamp;
 
 use crate::audit::{Action, AuditLog, Entry};
 use crate::clock::Clock;
-use crate::connections::{ConnectionStatus, Connections};
+use crate::connections::ConnectionStatus;
+use crate::disconnect::Disconnect;
 use crate::documents::Documents;
 use crate::error::{Error, Result};
 
@@ -49,8 +50,8 @@ pub enum StartedOver {
 /// Starts companies over.
 #[derive(Clone)]
 pub struct StartOver {
-    /// The connections.
-    pub connections: Connections,
+    /// The connections, and what may be left to do of the one that was ended.
+    pub disconnect: Disconnect,
     /// Whose mapping begins empty.
     pub mappings: Documents<Mapping>,
     /// Whose live sync is off.
@@ -74,7 +75,7 @@ impl StartOver {
         by: &str,
     ) -> Result<StartedOver> {
         for _ in 0..TRIES {
-            let Some(ended) = self.connections.get(company).await? else {
+            let Some(ended) = self.disconnect.connections.get(company).await? else {
                 return Ok(StartedOver::NeverConnected);
             };
             if ended.status != ConnectionStatus::Disconnected {
@@ -82,6 +83,10 @@ impl StartOver {
             }
             if ended.realm != *realm {
                 return Ok(StartedOver::Other(ended.company_name, ended.realm));
+            }
+            if ended.clean_up_shard.is_some() {
+                // Whoever ended it died before all was done, and another connection's row would hide it.
+                self.disconnect.finish(&ended).await?;
             }
             if let Some(at) = ended.started_over_at {
                 let at = Timestamp::from_millisecond(at);
@@ -91,19 +96,14 @@ impl StartOver {
                 return Ok(StartedOver::Yes(at));
             }
             let now = self.clock.now().await;
-            let mut together = Vec::new();
+            // Saved even if it is the first version: whoever saves on top of what was there is refused.
             let mapping = self.mappings.current(company).await?;
-            if mapping.version > 0 {
-                let empty = Mapping::default();
-                together.extend(self.mappings.saving(company, mapping.version, &empty, by, now)?);
-            }
+            let empty = Mapping::default();
+            let mut together = self.mappings.saving(company, mapping.version, &empty, by, now)?;
             let settings = self.settings.current(company).await?;
-            if settings.version > 0 {
-                let off =
-                    Settings { live_sync: false, sync_from: None, ..settings.document.clone() };
-                together.extend(self.settings.saving(company, settings.version, &off, by, now)?);
-            }
-            if self.connections.start_over(&ended, together, by, now).await? {
+            let off = Settings { live_sync: false, sync_from: None, ..settings.document };
+            together.extend(self.settings.saving(company, settings.version, &off, by, now)?);
+            if self.disconnect.connections.start_over(&ended, together, by, now).await? {
                 self.tell(company, realm, &ended.connection_id, by, now).await?;
                 return Ok(StartedOver::Yes(now));
             }

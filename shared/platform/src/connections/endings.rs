@@ -155,7 +155,10 @@ impl Connections {
             .table_name(&self.table)
             .key("id", s(&ended.id))
             .update_expression("SET startedOverAt = :now, startedOverBy = :by")
-            .condition_expression("connectionId = :connection AND #status = :disconnected")
+            .condition_expression(
+                "connectionId = :connection AND #status = :disconnected \
+                 AND attribute_not_exists(startedOverAt)",
+            )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":connection", s(&ended.connection_id))
             .expression_attribute_values(":disconnected", s("disconnected"))

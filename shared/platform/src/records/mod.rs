@@ -112,6 +112,14 @@ impl TimecardRecord {
         self
     }
 
+    /// Whether the newest version is in a QuickBooks company that its company has left, and not in this
+    /// one ([`seen_from`](Self::seen_from)): it is not entered twice.
+    pub fn is_former(&self) -> bool {
+        let there = |former: &FormerCopy| former.quick_books.as_ref().map(|copy| copy.version);
+        self.quick_books.is_none()
+            && self.former.iter().any(|former| there(former) == Some(self.version))
+    }
+
     /// Whether QuickBooks shows the newest version.
     pub fn is_current(&self) -> bool {
         self.quick_books.as_ref().is_some_and(|copy| copy.version == self.version)
@@ -144,7 +152,7 @@ pub struct Written {
     pub errors: Vec<FieldError>,
     /// What QuickBooks holds now.
     pub shown: Shown,
-    /// Zone and day, if it was sent.
+    /// Zone and day, if it was sent; those that stay, if it was taken back.
     pub frozen: Option<Frozen>,
     /// [`TimecardRecord::former`] of the record that it was sent for.
     pub former: Vec<FormerCopy>,
@@ -384,6 +392,10 @@ impl Records {
                 parameters.push(AttributeValue::Null(true));
             }
         }
+        if result.shown == Shown::Gone && result.frozen.is_none() {
+            sets.push("frozen");
+            parameters.push(AttributeValue::Null(true));
+        }
         if let Some(frozen) = &result.frozen {
             sets.push("frozen");
             parameters.push(AttributeValue::M(dynamo::to_item(frozen)?));
@@ -459,7 +471,7 @@ mod tests {
         assert_eq!(record.clone().seen_from(&first).quick_books, record.quick_books);
         let seen = record.clone().seen_from(&second);
         assert_eq!((seen.quick_books.as_ref(), seen.frozen.as_ref()), (None, None));
-        assert!(!seen.is_current());
+        assert!(!seen.is_current() && seen.is_former());
         assert_eq!(seen.former[0].realm, first);
         assert_eq!(seen.former[0].quick_books, record.quick_books);
     }
