@@ -89,12 +89,13 @@ async fn a_send_that_commits_after_its_sender_died_is_the_only_one() {
     stack.let_others_rest(&[&company]).await;
     let cards = Card::several("t", 3);
     let mark = stack.control().mark().await;
-    // It leaves first, so it is under way when the others have arrived.
     let slow = json!({ "delayMs": 4000 });
     stack.sandbox().fault(&fault(&company, &cards[0], &slow)).await;
     stack.deliver(&company, &cards).await;
-    eventually("the two others", SOON, async || {
-        (stack.activities(&company).await.len() == 2).then_some(())
+    // Cards go out in any order: the others have arrived, and the slow one is under way.
+    eventually("the two others, and the slow one's begin", SOON, async || {
+        let under_way = stack.sandbox().counters(&company.realm).await["inFlight"] == 1;
+        (under_way && stack.activities(&company).await.len() == 2).then_some(())
     })
     .await;
     stack.kill_caller(mark, "sync-worker", "dynamodb:TransactWriteItems").await;
