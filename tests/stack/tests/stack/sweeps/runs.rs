@@ -144,7 +144,7 @@ async fn a_listing_that_is_cut_short_is_read_on_from_where_it_stopped() {
     }
 }
 
-/// Intuit takes half a minute for each: after four there is no time for a fifth.
+/// Intuit takes half a minute for each: after five there is no time for a sixth.
 #[tokio::test]
 #[ignore = "long: a function's whole time is used up"]
 async fn a_chunk_that_runs_out_of_time_hands_its_rest_on() {
@@ -162,7 +162,7 @@ async fn a_chunk_that_runs_out_of_time_hands_its_rest_on() {
     assert_eq!(numbers(&report), [8, 8, 0, 0, 0], "{report}");
     let function = stack.function("token-refresh");
     let handed_on = calls.iter().filter(|call| {
-        call.function.as_deref() == Some(function) && call.action == "sqs:SendMessage"
+        call.function.as_deref() == Some(function) && call.action.starts_with("sqs:SendMessage")
     });
     assert!(handed_on.count() >= 2, "the chunk, and its rest");
 }
