@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from local import build, clients, glibc, rie, services
+from local import browser, build, clients, glibc, rie, services
 from local.environment import (
     ARCHITECTURE,
     LOCAL,
@@ -91,6 +91,9 @@ def main():
     os.environ["STACK_FILE"] = str(STACK_FILE)
     try:
         check_ports(services.PORTS)
+        if options.full:
+            with step("Chromium"):
+                browser.ensure()
         static_checks()
         unit_tests(extra)
         client_tests()

@@ -7,8 +7,8 @@
 //! the machine's as much as the program's.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Stdio},
     time::Instant,
 };
 
@@ -24,6 +24,8 @@ const ROUNDS: usize = 2000;
 /// The server, ended with the test.
 struct Server {
     child: Child,
+    /// Held open: the program ends when it cannot print a line.
+    _printed: BufReader<ChildStdout>,
     public: String,
     admin: String,
 }
@@ -47,14 +49,15 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
         let mut url = |start: &str| {
-            let line = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with(start));
-            line.unwrap().split_whitespace().last().unwrap().to_owned()
+            let mut lines = printed.by_ref().lines().map(Result::unwrap);
+            let line = lines.find(|line| line.starts_with(start)).unwrap();
+            line.split_whitespace().last().unwrap().to_owned()
         };
         let public = url("QuickBooks sandbox");
         let admin = url("Admin");
-        Self { child, public, admin }
+        Self { child, _printed: printed, public, admin }
     }
 
     /// Seconds of processor time that the program has used.
