@@ -72,11 +72,33 @@ class Migrate(unittest.TestCase):
             with self.assertRaisesRegex(self.script.Failed, "no"):
                 self.said(self.script.plan, self.export)
 
+    def fresh(self, text):
+        """A fresh export beside the first one."""
+        path = Path(self.export).with_name("fresh.jsonl")
+        path.write_text(text, "utf-8")
+        return str(path)
+
     def test_exports_that_were_not_destroyed_are_a_failure(self):
-        answer = {"unfinished": [], "left": 1, "leftRows": [{"rowId": "1"}], "destroyed": False}
-        self.answers = [answer]
-        with self.assertRaisesRegex(self.script.Failed, "1 rows are left"):
-            self.said(self.script.check, self.export, self.export)
+        left = {"left": 1, "leftRows": [{"rowId": "1"}]}
+        unreadable = {"left": 0, "unreadable": [{"line": 2, "reason": "is not JSON"}]}
+        for why, said in ((left, "1 rows are left"), (unreadable, "1 lines cannot be read")):
+            self.answers = [{"unfinished": [], "destroyed": False} | why]
+            with self.assertRaisesRegex(self.script.Failed, said):
+                self.said(self.script.check, self.export, self.fresh("{}\n"))
+
+    def test_an_empty_fresh_export_proves_nothing(self):
+        for nothing in ("", "\n \n"):
+            with self.assertRaisesRegex(self.script.Failed, "nothing was checked"):
+                self.said(self.script.check, self.export, self.fresh(nothing))
+        self.assertEqual(self.events, [], "nobody was asked to destroy anything")
+
+    def test_a_fresh_export_never_takes_the_first_ones_place(self):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            fresh = Path(elsewhere, Path(self.export).name)
+            fresh.write_text("{}\n", "utf-8")
+            with self.assertRaisesRegex(self.script.Failed, "another name"):
+                self.said(self.script.check, self.export, str(fresh))
+        self.assertEqual(self.events, [])
 
 
 if __name__ == "__main__":
