@@ -80,7 +80,16 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 impl JsonBody {
     /// The body's `companyId`.
     pub fn company(&self) -> Result<CompanyId, Problem> {
-        company_id(self.0.get("companyId").and_then(Value::as_str))
+        match self.0.get("companyId") {
+            Some(Value::String(text)) => company_id(Some(text)),
+            None | Some(Value::Null) => company_id(None),
+            Some(_) => Err(Problem::field(
+                "companyId",
+                "wrong-type",
+                "companyId is no text.",
+                "Send the company's id in quotes.",
+            )),
+        }
     }
 }
 
@@ -215,4 +224,28 @@ pub fn finish(router: Router, activity: Activity) -> Router {
                 .or_insert(axum::http::HeaderValue::from_static("no-store"));
             response
         }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_company_id_of_another_type_is_not_called_missing() {
+        for (body, code) in [
+            (json!({}), "missing"),
+            (json!({ "companyId": null }), "missing"),
+            (json!({ "companyId": "" }), "missing"),
+            (json!({ "companyId": 7 }), "wrong-type"),
+            (json!({ "companyId": ["acme"] }), "wrong-type"),
+        ] {
+            let problem = JsonBody(body.clone()).company().unwrap_err();
+            let shown = serde_json::to_value(problem).unwrap();
+            assert_eq!(shown["errors"][0]["code"], code, "{body}");
+        }
+        let acme = JsonBody(json!({ "companyId": "acme" })).company().unwrap();
+        assert_eq!(acme.as_str(), "acme");
+    }
 }
