@@ -14,8 +14,10 @@
 //! | `document` | `openapi.yaml` as operations, and its schemas as validators |
 //! | `template` | `template.yaml` as functions, routes and schedules |
 //! | `handlers`, `rust` | what the handlers' source says: routes, permissions, problem codes |
-//! | `routes`, `problems`, `schemas`, `samples`, `pages`, `erasure`, `times` | the tests |
+//! | `routes`, `problems`, `schemas`, `samples`, `pages`, `alarms`, `erasure`, `times` | the tests |
 
+#[cfg(test)]
+mod alarms;
 #[cfg(test)]
 mod document;
 #[cfg(test)]

@@ -14,15 +14,17 @@ fn target(service: &str) -> &'static str {
     match service {
         "dynamodb" => "DynamoDB_20120810",
         "events" => "AWSEvents",
+        "monitoring" => "GraniteServiceVersion20100801",
         "secretsmanager" => "secretsmanager",
         _ => "AmazonSQS",
     }
 }
 
 impl Stack {
-    /// A call to `dynamodb`, `events`, `secretsmanager` or `sqs`: HTTP status and body.
+    /// A call to `dynamodb`, `events`, `monitoring`, `secretsmanager` or `sqs`: HTTP status and body.
     pub async fn aws(&self, service: &str, operation: &str, body: &Value) -> (u16, Value) {
-        let version = if service == "dynamodb" || service == "sqs" { "1.0" } else { "1.1" };
+        let older = ["dynamodb", "monitoring", "sqs"].contains(&service);
+        let version = if older { "1.0" } else { "1.1" };
         let headers = [
             ("content-type", format!("application/x-amz-json-{version}")),
             ("x-amz-target", format!("{}.{operation}", target(service))),

@@ -1,6 +1,7 @@
 //! Connections that never die by themselves: the sweeps, renewals and proofs of token-refresh (C6, C7,
 //! C11, C12). Schedules are invoked, not awaited.
 
+mod alarms;
 mod cost;
 mod ends;
 mod runs;

@@ -168,6 +168,31 @@ async fn names_of_the_books_it_left_count_for_nothing() {
     assert!(stack.activities(&new).await.is_empty());
 }
 
+/// A mapping that nobody ever saved has version 0, before and after, unless the reset saves an empty one:
+/// then whoever began on the old books and names what they saw is refused.
+#[tokio::test]
+async fn a_first_mapping_that_was_begun_for_the_old_books_is_refused_after_starting_over() {
+    let (stack, _shared) = Stack::shared().await;
+    let company = stack.company("demo").await;
+    stack.connect(&company).await;
+    first_import(&stack, &company).await;
+    let seen = read(&stack, &company, "mapping").await["version"].clone();
+    assert_eq!(seen, 0);
+    disconnect(&stack, &company).await.ok();
+    reset(&stack, &company, &json!(company.realm)).await.ok();
+    let new = other_books(&stack, &company).await;
+    stack.connect(&new).await;
+    first_import(&stack, &new).await;
+    let path = format!("/mapping?companyId={}", company.id);
+    let mut late = json!({ "companyId": company.id, "mapping": mapping() });
+    late["mapping"]["version"] = seen;
+    problem(&stack.put(&company.admin, &path, &late).await, 409, "changed-meanwhile");
+    let is = read(&stack, &company, "mapping").await;
+    assert_eq!((&is["version"], &is["employeeMapping"]), (&json!(1), &json!([])));
+    late["mapping"]["version"] = 1.into();
+    stack.put(&company.admin, &path, &late).await.ok();
+}
+
 /// Whoever dies in the middle, or asks at the same time, leaves all of it done or nothing.
 #[tokio::test]
 async fn a_reset_that_breaks_off_is_whole_or_nothing() {

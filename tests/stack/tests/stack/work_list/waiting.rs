@@ -1,5 +1,7 @@
 //! What waits, and what makes it go on: live sync, the ladder, mappings, `syncFrom`, names.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use stack_tests::stack::cards::{Card, mapping, settings};
 use stack_tests::stack::company::Company;
@@ -7,6 +9,9 @@ use stack_tests::stack::stored::text;
 use stack_tests::stack::{Stack, eventually};
 
 use super::{SOON, always, becomes, creates, ring, set};
+
+/// Time for what is rung for at once: a slow read, and a few cards. The sweep comes once a minute.
+const WITHOUT_A_SWEEP: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn while_live_sync_is_off_timecards_wait_and_reading_goes_on() {
@@ -25,6 +30,32 @@ async fn while_live_sync_is_off_timecards_wait_and_reading_goes_on() {
     assert!(stack.records(&company).await.values().all(|record| record.status == "pending"));
     set(&stack, &company, &json!({ "liveSync": true })).await;
     stack.all_synced(&company, &cards, SOON).await;
+    stack.exactly_once(&company, &cards).await;
+}
+
+/// The worker that reads took its orders before the switch. The sweep, which runs each minute, would find
+/// the timecards in the end.
+#[tokio::test]
+async fn a_switch_of_live_sync_during_a_slice_does_not_wait_for_the_sweep() {
+    let (stack, _shared) = Stack::shared().await;
+    let company = stack.crew().await;
+    set(&stack, &company, &json!({ "liveSync": false })).await;
+    let cards = Card::several("t", 3);
+    stack.deliver(&company, &cards).await;
+    let slow = json!({ "path": "/query", "realm": company.realm, "times": 1, "delayMs": 6000 });
+    stack.sandbox().fault(&slow).await;
+    let import = json!({
+        "companyId": company.id, "entities": ["employees"], "direction": "in",
+    });
+    stack.post(&company.admin, "/sync-now", &import).await.ok();
+    eventually("a slice that reads", SOON, async || {
+        let row = stack.company_row(&company).await;
+        (row["leaseUntil"].as_i64().unwrap_or_default() > 0).then_some(())
+    })
+    .await;
+    set(&stack, &company, &json!({ "liveSync": true })).await;
+    assert_eq!(creates(&stack, &company).await, 0, "the slice still reads");
+    stack.all_synced(&company, &cards, WITHOUT_A_SWEEP).await;
     stack.exactly_once(&company, &cards).await;
 }
 
