@@ -17,7 +17,7 @@ use platform::companies::Companies;
 use platform::documents::{Documents, MAX_BYTES, Saved, Versioned};
 use platform::doorbell::Doorbell;
 use platform::erasure::Erasures;
-use platform::http::{BASE, CompanyOfQuery, JsonBody};
+use platform::http::{BASE, CompanyOfQuery, JsonBody, version_read};
 use platform::keys::Task;
 use platform::problem::Problem;
 use platform::work::{NewWork, Work};
@@ -104,7 +104,7 @@ async fn save(
     };
     let mapping = Mapping::from_json(wanted).map_err(Problem::invalid)?;
     let before = api.mappings.current(&company).await?;
-    if wanted.get("version").and_then(Value::as_u64).is_some_and(|seen| seen != before.version) {
+    if version_read(wanted, "mapping.version")?.is_some_and(|seen| seen != before.version) {
         return Err(changed_meanwhile());
     }
     let now = api.clock.now().await;

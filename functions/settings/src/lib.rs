@@ -19,7 +19,7 @@ use platform::connections::{ConnectionStatus, Connections};
 use platform::documents::{Documents, Saved, Versioned};
 use platform::doorbell::Doorbell;
 use platform::erasure::Erasures;
-use platform::http::{BASE, CompanyOfQuery, JsonBody};
+use platform::http::{BASE, CompanyOfQuery, JsonBody, version_read};
 use platform::keys::Task;
 use platform::problem::Problem;
 use platform::work::{NewWork, Work};
@@ -96,7 +96,7 @@ async fn save(
         return Err(Problem::company_deleted());
     }
     let before = api.settings.current(&company).await?;
-    if body.0.get("version").and_then(Value::as_u64).is_some_and(|seen| seen != before.version) {
+    if version_read(&body.0, "version")?.is_some_and(|seen| seen != before.version) {
         return Err(changed_meanwhile());
     }
     let settings = before.document.apply(&body.0).map_err(Problem::invalid)?;

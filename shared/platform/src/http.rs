@@ -105,6 +105,24 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     }
 }
 
+/// The `version` that a change was made on top of, if the caller names one; `field` is its whole name.
+///
+/// # Errors
+/// If it is no whole number: taken for none, the change would replace whatever somebody else has saved.
+pub fn version_read(wanted: &Value, field: &str) -> Result<Option<u64>, Problem> {
+    match wanted.get("version") {
+        None | Some(Value::Null) => Ok(None),
+        Some(version) => version.as_u64().map(Some).ok_or_else(|| {
+            Problem::field(
+                field,
+                "wrong-type",
+                format!("{field} is no whole number."),
+                "Send the version that you read, as a number, or leave it out.",
+            )
+        }),
+    }
+}
+
 /// The query's `companyId`.
 #[derive(Debug)]
 pub struct CompanyOfQuery(pub CompanyId);
@@ -247,5 +265,19 @@ mod tests {
         }
         let acme = JsonBody(json!({ "companyId": "acme" })).company().unwrap();
         assert_eq!(acme.as_str(), "acme");
+    }
+
+    #[test]
+    fn a_version_that_is_no_whole_number_is_refused_and_not_taken_for_none() {
+        let read = |version: Value| version_read(&json!({ "version": version }), "mapping.version");
+        assert_eq!(version_read(&json!({}), "version").unwrap(), None);
+        assert_eq!(read(Value::Null).unwrap(), None);
+        assert_eq!(read(json!(0)).unwrap(), Some(0));
+        assert_eq!(read(json!(4)).unwrap(), Some(4));
+        for wrong in [json!("4"), json!(-1), json!(4.5), json!([4]), json!(true)] {
+            let shown = serde_json::to_value(read(wrong.clone()).unwrap_err()).unwrap();
+            assert_eq!(shown["errors"][0]["code"], "wrong-type", "{wrong}");
+            assert_eq!(shown["errors"][0]["field"], "mapping.version", "{wrong}");
+        }
     }
 }
