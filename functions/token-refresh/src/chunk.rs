@@ -17,6 +17,8 @@ use crate::{SPACING, TIME_OUT, TokenRefresh, keep, report};
 /// No company is begun with less than this left of the function's time: a call to Intuit may take 30 s,
 /// and the answer must be stored.
 const RESERVE: Duration = Duration::from_secs(45);
+/// Kept of the function's time for counting the chunk and sending its rest.
+const COUNTING: Duration = Duration::from_secs(15);
 
 /// Takes care of a chunk's companies, for as long as there is time.
 pub async fn handle(
@@ -33,7 +35,12 @@ pub async fn handle(
     }
     let mut counts = Counts::default();
     let mut handled = 0;
-    for company in companies {
+    if run.is_overtaken(refresh.clock.now().await) {
+        tracing::warn!(%run, chunk, companies = companies.len(), "a chunk waited for so long that newer runs have its companies");
+        counts.skipped = companies.len() as u64;
+        handled = companies.len();
+    }
+    for company in &companies[handled..] {
         if began.elapsed() + RESERVE > TIME_OUT {
             break;
         }
@@ -42,14 +49,22 @@ pub async fn handle(
             // a moment ago.
             tokio::time::sleep(SPACING).await;
         }
-        match keep::alive(refresh, run, company).await {
-            Ok(keep::Kept::Done) => counts.done += 1,
-            Ok(keep::Kept::Skipped(why)) => {
+        // Storing new tokens is tried for longer than the function lives. One company whose secret takes
+        // no writes must not take the others of its chunk with it; its tokens stay with this process.
+        let time = TIME_OUT.saturating_sub(began.elapsed() + COUNTING);
+        match tokio::time::timeout(time, keep::alive(refresh, run, company)).await {
+            Ok(Ok(keep::Kept::Done)) => counts.done += 1,
+            Ok(Ok(keep::Kept::Skipped(why))) => {
                 tracing::info!(%company, %run, why, "nothing to do for a company");
                 counts.skipped += 1;
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::warn!(%company, %run, %error, "a sweep could not take care of a company");
+                counts.failed += 1;
+            }
+            Err(_) => {
+                let unsaved = refresh.refresher.holds_unsaved(company);
+                tracing::error!(%company, %run, unsaved, "a sweep ran out of time at a company");
                 counts.failed += 1;
             }
         }

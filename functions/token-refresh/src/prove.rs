@@ -6,7 +6,7 @@
 //! changes anything. A refresh asks the very thing in question, whether Intuit still honours the refresh
 //! token, and its answer is the surest: an access token may be honoured for up to an hour after the end.
 //! It is not metered, unlike a read of CompanyInfo, so nobody can use up the month's reads by crying
-//! wolf. It runs under the lease like any other, and is asked for at most once a minute and company.
+//! wolf. It runs under the lease like any other, and is asked for at most once an hour and company.
 
 use domain::ids::CompanyId;
 use jiff::Timestamp;

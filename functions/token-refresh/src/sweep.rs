@@ -33,10 +33,13 @@ pub async fn begin(refresh: &TokenRefresh, kind: SweepKind, began: Instant) -> R
     let nonce: String = Uuid::new_v4().simple().to_string().chars().take(8).collect();
     let run = Run::new(kind, now, nonce);
     refresh.runs.begin(&run).await?;
-    match kind {
-        SweepKind::Access => gauges::watch_the_rare_sweeps(refresh, now).await?,
-        SweepKind::Stale => gauges::ages(refresh, now).await?,
-        SweepKind::HardExpiry => {}
+    let measured = match kind {
+        SweepKind::Access => gauges::watch_the_rare_sweeps(refresh, now).await,
+        SweepKind::Stale => gauges::ages(refresh, now).await,
+        SweepKind::HardExpiry => Ok(()),
+    };
+    if let Err(error) = measured {
+        tracing::warn!(%run, %error, "could not measure the ages of tokens; the sweep goes on");
     }
     tracing::info!(%run, "a sweep begins");
     read_on(refresh, &run, began).await

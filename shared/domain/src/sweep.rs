@@ -47,6 +47,10 @@ impl fmt::Display for SweepKind {
     }
 }
 
+/// A chunk of the five-minute sweep that is this old is left alone: two newer runs have handed out
+/// whatever is still due, so that runs do not pile up while each refresh takes long.
+pub const ACCESS_CHUNK_LASTS: SignedDuration = SignedDuration::from_mins(10);
+
 /// One run of a sweep. Its text is `stale/2026-11-22T02:00:00.000Z/1a2b3c4d`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -59,6 +63,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether newer runs have taken over what this one found due.
+    pub fn is_overtaken(&self, now: Timestamp) -> bool {
+        self.kind == SweepKind::Access && now.duration_since(self.started) > ACCESS_CHUNK_LASTS
+    }
+
     /// A run that begins at `now`. `nonce` tells it from others that begin in the same millisecond; it
     /// has no slash in it.
     pub fn new(kind: SweepKind, now: Timestamp, nonce: impl Into<String>) -> Self {

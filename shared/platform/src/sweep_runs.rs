@@ -12,11 +12,14 @@
 //! The rows are in the table `Counters` under partitions that are no company's, and go by time to live.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::ids::CompanyId;
 use domain::sweep::{Run, SweepKind};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::connections::due::Place;
 use crate::dynamo::{self, Item, ms, n, not_met, s, ttl};
@@ -174,13 +177,17 @@ impl SweepRuns {
     /// Counts a part of the index as due, and moves the run's place on. `None` when somebody else has
     /// read that part: then it must not be handed out again.
     pub async fn read(&self, run: &Run, part: Part<'_>) -> Result<Option<Progress>> {
+        let reader = Uuid::new_v4().to_string();
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(run)))
-            .update_expression("SET #position = :to ADD due :due, #left :due, readUnits :units")
+            .update_expression(
+                "SET #position = :to, readBy = :reader ADD due :due, #left :due, readUnits :units",
+            )
             .condition_expression("#position = :from")
+            .expression_attribute_values(":reader", s(&reader))
             .expression_attribute_names("#position", "position")
             .expression_attribute_names("#left", "left")
             .expression_attribute_values(":from", s(part.from.text()?))
@@ -188,11 +195,16 @@ impl SweepRuns {
             .expression_attribute_values(":due", n(part.due))
             .expression_attribute_values(":units", n(part.read_units))
             .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match result {
             Ok(answer) => progress(answer.attributes.unwrap_or_default()).map(Some),
-            Err(error) => not_met(error, "count what a sweep found due").map(|_| None),
+            Err(error) => {
+                // The first try's answer may have been lost, and the AWS client has tried again.
+                let row = not_met(error, "count what a sweep found due")?;
+                row.filter(|row| row.get("readBy") == Some(&s(&reader))).map(progress).transpose()
+            }
         }
     }
 

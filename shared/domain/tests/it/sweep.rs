@@ -1,6 +1,6 @@
 //! Sweeps over connections: their runs' ids, and whom they are for.
 
-use domain::sweep::{IN_USE, Run, SweepKind, is_in_use};
+use domain::sweep::{ACCESS_CHUNK_LASTS, IN_USE, Run, SweepKind, is_in_use};
 use jiff::{SignedDuration, Timestamp};
 
 fn now() -> Timestamp {
@@ -56,4 +56,18 @@ fn a_connection_is_in_use_for_a_day_after_its_last_use() {
     assert!(!is_in_use(None, now()));
     // Noted by a process whose clock runs ahead.
     assert!(is_in_use(Some(now() + second), now()));
+}
+
+#[test]
+fn a_chunk_of_the_five_minute_sweep_is_left_to_newer_runs_after_ten_minutes() {
+    let started: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+    let run = |kind| Run::new(kind, started, "1a2b3c4d".to_owned());
+    let access = run(SweepKind::Access);
+    assert!(!access.is_overtaken(started));
+    assert!(!access.is_overtaken(started + ACCESS_CHUNK_LASTS));
+    assert!(access.is_overtaken(started + ACCESS_CHUNK_LASTS + SignedDuration::from_secs(1)));
+    // The others come once a day or once a week: nobody else would.
+    let late = started + SignedDuration::from_hours(4);
+    assert!(!run(SweepKind::Stale).is_overtaken(late));
+    assert!(!run(SweepKind::HardExpiry).is_overtaken(late));
 }

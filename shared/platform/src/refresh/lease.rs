@@ -274,7 +274,13 @@ impl Connections {
                     .expression_attribute_values(":gone", s("reconnectRequired"))
                     .expression_attribute_values(":reason", s(*reason))
             }
+            // Whoever found the end out before has marked the row, and told of it.
             GivenBack::RefusedForGood { reason } => update
+                .condition_expression(
+                    "connectionId = :connection AND refreshOwner = :owner \
+                     AND refreshFence = :fence AND #status = :connected",
+                )
+                .expression_attribute_values(":connected", s("connected"))
                 .update_expression(format!(
                     "SET lastRefreshResult = :reason, #status = :gone, cleanUpShard = :cleanUp, \
                      cleanUpAt = :now REMOVE {RELEASED}, unresolvedVersions, liveShard, activeShard"

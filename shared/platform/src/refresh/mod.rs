@@ -220,8 +220,11 @@ impl<S: Surroundings> Refresher<S> {
             Ok(Prepared::Adopted) => return Ok(()),
             Ok(Prepared::Ask(current)) => current,
             Err(error) => {
-                // Nothing was asked of Intuit: somebody else may, soon.
-                self.give_up(lease, &error.to_string(), AFTER_NOTHING_SENT).await;
+                // Nothing was asked of Intuit: somebody else may, soon. But while tokens cannot be read,
+                // nobody can, and those who watch must hear of it.
+                let reason = error.to_string();
+                self.world.note(before, Outcome::Failed(&reason)).await;
+                self.give_up(lease, &reason, AFTER_NOTHING_SENT).await;
                 return Err(error);
             }
         };
@@ -293,8 +296,20 @@ impl<S: Surroundings> Refresher<S> {
     }
 
     /// Stores what Intuit gave and points the row at it. The answer exists only here until it is stored,
-    /// so storing is tried for as long as the lease allows.
+    /// so storing is tried for as long as the lease allows. A caller who waits for less than that lets the
+    /// answer stay with this process, which tries again whenever it is asked for this connection.
     async fn keep(&self, lease: &Lease, tokens: TokenSet) -> Result<(), TokenError> {
+        let before = &lease.connection;
+        let unsaved = Unsaved { lease: lease.clone(), tokens: tokens.clone() };
+        self.lock().insert(before.id.clone(), unsaved);
+        let kept = self.store_and_settle(lease, tokens).await;
+        if kept.is_ok() {
+            self.lock().remove(&before.id);
+        }
+        kept
+    }
+
+    async fn store_and_settle(&self, lease: &Lease, tokens: TokenSet) -> Result<(), TokenError> {
         let before = &lease.connection;
         let mut pause = Duration::from_millis(500);
         while let Err(error) =
@@ -307,8 +322,6 @@ impl<S: Surroundings> Refresher<S> {
             }
             if self.world.now().await + signed(pause) + signed(pause) >= lease.until {
                 self.world.note(before, Outcome::Failed("Secrets Manager does not store")).await;
-                let unsaved = Unsaved { lease: lease.clone(), tokens };
-                self.lock().insert(before.id.clone(), unsaved);
                 return Err(error.into());
             }
             self.world.pause(pause).await;
@@ -364,6 +377,11 @@ impl<S: Surroundings> Refresher<S> {
         {
             tracing::warn!(company = %lease.connection.company, %error, "could not give the refresh lease back; it runs out");
         }
+    }
+
+    /// Whether this process holds tokens of the company that it could not store yet.
+    pub fn holds_unsaved(&self, company: &CompanyId) -> bool {
+        self.lock().contains_key(&keys::connection(company))
     }
 
     /// Tries once more to store what this process could not store before.
