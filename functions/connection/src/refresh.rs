@@ -1,5 +1,5 @@
 //! `POST /refresh`: new tokens now, because an admin asks for them (C9). By the same protocol and under
-//! the same lease as every other refresh, at most once a minute for each company.
+//! the same lease as every other refresh, at most once a minute and 20 times a day for each company.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 use platform::audit::{Action, Entry};
 use platform::caller::{Caller, Permission};
-use platform::connections::{Connection, ConnectionStatus};
+use platform::connections::ConnectionStatus;
 use platform::http::JsonBody;
 use platform::problem::Problem;
 use platform::refresh::Wanted;
@@ -22,6 +22,11 @@ use crate::status::TokenHealth;
 
 /// Between two refreshes by hand of one company, whatever came of the first (C9).
 pub const BETWEEN: SignedDuration = SignedDuration::from_mins(1);
+/// Refreshes by hand of one company in a day. Each is a version of its secret, of which Secrets Manager
+/// keeps 100 and removes none that is younger than a day; ordinary use takes some 30.
+pub const A_DAY: usize = 20;
+/// What [`A_DAY`] counts over.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How long somebody else's refresh is waited for. With one of our own it fits into the function's 29 s.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -53,8 +58,9 @@ pub async fn refresh(
             return Err(Problem::not_connected());
         }
     }
-    if !manage.connections.ask_by_hand(&connection, BETWEEN, now).await? {
-        return Err(too_often(&connection, now));
+    let asked = asked_with(&connection.asked_by_hand, now).map_err(too_often)?;
+    if !manage.connections.ask_by_hand(&connection, &asked).await? {
+        return Err(too_often(BETWEEN));
     }
     let wanted = Wanted::refreshed_since(now);
     let refreshed = manage.refresher.provide(&company, &wanted, PATIENCE).await;
@@ -118,15 +124,69 @@ fn reconnect_required() -> Problem {
     )
 }
 
-fn too_often(connection: &Connection, now: Timestamp) -> Problem {
-    let asked = connection.asked_by_hand_at.unwrap_or(now.as_millisecond());
-    let left = asked + i64::try_from(BETWEEN.as_millis()).unwrap_or(60_000) - now.as_millisecond();
-    let seconds = u32::try_from((left + 999) / 1000).unwrap_or(1).clamp(1, 60);
+/// The times of the last day with this one, or how long to wait until it may be asked.
+fn asked_with(before: &[i64], now: Timestamp) -> Result<Vec<i64>, SignedDuration> {
+    let ago = |at: i64| SignedDuration::from_millis(now.as_millisecond() - at);
+    // One from the future was asked by a process whose clock was ahead: a little counts as now, more for
+    // nothing.
+    let mut lately: Vec<i64> = before
+        .iter()
+        .copied()
+        .filter(|at| (-BETWEEN..DAY).contains(&ago(*at)))
+        .map(|at| at.min(now.as_millisecond()))
+        .collect();
+    if let Some(last) = lately.last().copied().filter(|last| ago(*last) < BETWEEN) {
+        return Err(BETWEEN - ago(last));
+    }
+    if lately.len() >= A_DAY {
+        return Err(DAY - ago(lately[lately.len() - A_DAY]));
+    }
+    lately.push(now.as_millisecond());
+    Ok(lately)
+}
+
+fn too_often(left: SignedDuration) -> Problem {
+    let seconds = (left + SignedDuration::from_millis(999)).as_secs();
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
         "refreshed-too-often",
-        "Refreshed a moment ago",
-        "New tokens can be asked for once a minute. They are also renewed by themselves, long before they end.",
+        "Refreshed too often",
+        "New tokens can be asked for once a minute and 20 times a day. They are also renewed by themselves, long before they end.",
     )
-    .retry_after(seconds)
+    .retry_after(u32::try_from(seconds).unwrap_or(1).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
+    }
+
+    fn asked(seconds: impl IntoIterator<Item = i64>) -> Vec<i64> {
+        seconds.into_iter().map(|seconds| at(seconds).as_millisecond()).collect()
+    }
+
+    #[test]
+    fn new_tokens_are_asked_for_once_a_minute() {
+        assert_eq!(asked_with(&[], at(0)), Ok(asked([0])));
+        assert_eq!(asked_with(&asked([0]), at(20)), Err(SignedDuration::from_secs(40)));
+        assert_eq!(asked_with(&asked([0]), at(60)), Ok(asked([0, 60])));
+    }
+
+    #[test]
+    fn new_tokens_are_asked_for_twenty_times_in_any_24_hours() {
+        let most = asked((0..20).map(|minute| minute * 60));
+        assert_eq!(asked_with(&most[..19], at(1200)).map(|times| times.len()), Ok(20));
+        assert_eq!(asked_with(&most, at(3600)), Err(SignedDuration::from_hours(23)));
+        let day_later = asked_with(&most, at(86_400)).unwrap();
+        assert_eq!((day_later.len(), day_later[0]), (20, at(60).as_millisecond()));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_does_not_lock_anybody_out_for_longer_than_the_rule() {
+        assert_eq!(asked_with(&asked([10]), at(0)), Err(BETWEEN));
+        assert_eq!(asked_with(&asked([7200]), at(0)), Ok(asked([0])));
+    }
 }

@@ -2,7 +2,7 @@
 //! QuickBooks (the app's "Disconnect URL").
 //!
 //! Anybody can open this address and name any realm, so it is a hint and nothing more: it makes
-//! token-refresh ask Intuit, at most once a minute for a company, and only Intuit's own answer changes
+//! token-refresh ask Intuit, at most once an hour for a company, and only Intuit's own answer changes
 //! anything. The page is the same for every realm, known or not, and is as slow for all of them, so
 //! that it tells nobody who our customers are.
 

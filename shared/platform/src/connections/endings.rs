@@ -3,7 +3,7 @@
 //! A secret is destroyed only when a row says that this is owed ([`CLEAN_UP`]), and the row stays until it
 //! is done. So whoever dies in between leaves something that the clean-up finds.
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -190,25 +190,25 @@ impl Connections {
         met(result, "remove the ended connection")
     }
 
-    /// Notes that somebody asks for new tokens by hand. Answers false when it was asked for less than
-    /// `between` ago, whatever came of it, or when the connection is not this live one any more.
-    pub async fn ask_by_hand(
-        &self,
-        connection: &Connection,
-        between: SignedDuration,
-        now: Timestamp,
-    ) -> Result<bool> {
+    /// Notes that somebody asks for new tokens by hand, and when that was done lately (`asked`, with this
+    /// time at its end). Answers false when somebody else has asked since `connection` was read, or when it
+    /// is not the live one any more.
+    pub async fn ask_by_hand(&self, connection: &Connection, asked: &[i64]) -> Result<bool> {
+        let seen = connection.asked_by_hand.iter().copied().map(n).collect();
         let result = self
             .update(connection)
-            .update_expression("SET askedByHandAt = :now")
+            .update_expression("SET askedByHand = :asked")
             .condition_expression(
                 "connectionId = :connection AND #status = :connected \
-                 AND (attribute_not_exists(askedByHandAt) OR askedByHandAt <= :before)",
+                 AND (attribute_not_exists(askedByHand) OR askedByHand = :seen)",
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":connected", s("connected"))
-            .expression_attribute_values(":now", ms(now))
-            .expression_attribute_values(":before", ms(now - between))
+            .expression_attribute_values(":seen", AttributeValue::L(seen))
+            .expression_attribute_values(
+                ":asked",
+                AttributeValue::L(asked.iter().copied().map(n).collect()),
+            )
             .send()
             .await;
         met(result, "note who asks for new tokens")

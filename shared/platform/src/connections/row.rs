@@ -104,9 +104,9 @@ pub struct Connection {
     /// Who did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_over_by: Option<String>,
-    /// When a refresh was last asked for by hand.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_by_hand_at: Option<i64>,
+    /// When new tokens were asked for by hand within the last day, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_by_hand: Vec<i64>,
     /// When a proof was last asked for because Intuit's side said that it was disconnected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_asked_at: Option<i64>,
@@ -192,7 +192,7 @@ impl Connection {
             disconnected_by: None,
             started_over_at: None,
             started_over_by: None,
-            asked_by_hand_at: None,
+            asked_by_hand: Vec::new(),
             proof_asked_at: None,
             replaces: None,
             refresh_owner: None,
