@@ -109,9 +109,11 @@ impl CompanyErasure {
 
     async fn finish(&self, company: &CompanyId) -> Result<()> {
         let now = self.clock.now().await;
+        // In this order: a message that comes again finds the erasure over, and tells nobody any more.
+        self.bus.publish(&[Event::Company { company_id: company.clone(), at: now }]).await?;
         self.erasures.finish(company, now).await?;
         telemetry::metric("CompaniesErased", 1.0, Unit::Count, now);
         tracing::info!(company = %company, "erased the company");
-        self.bus.publish(&[Event::Company { company_id: company.clone(), at: now }]).await
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ use platform::audit::{Action, Entry};
 use platform::connections::{Connection, NewConnection};
 use platform::give_back::give_back;
 use platform::http::{BASE, public_url, query_value};
-use platform::oauth_states::{Asked, Burned, COOKIE};
+use platform::oauth_states::{Asked, Burned, COOKIE, STATE_LIVES};
 use platform::outcome_page::Reason;
 use platform::problem::Problem;
 use platform::secrets::TokenSet;
@@ -70,6 +70,13 @@ async fn connect(
         Burned::Unknown => return Ok(Err(Reason::LinkUnknown)),
         Burned::OtherBrowser => return Ok(Err(Reason::OtherBrowser)),
     };
+    // The erasure waits for processes, not for people at Intuit's page. Nothing of a company that was
+    // deleted meanwhile is stored any more, the refusal neither.
+    let began = asked.expires - STATE_LIVES.as_secs() * 1000;
+    let began = Timestamp::from_millisecond(began).unwrap_or(now);
+    if callback.erasures.is_deleted_since(&asked.company, began).await? {
+        return Ok(Err(Reason::LinkUnknown));
+    }
     let outcome = authorize(callback, parts, &asked, now).await?;
     let entry = match &outcome {
         Ok(connection) => Entry::success(&asked.company, Action::ConnectAuthorized, &asked.user)
@@ -165,9 +172,9 @@ async fn authorize(
     callback.secrets.create(&connection.secret, &connection.company).await?;
     callback.secrets.put(&connection.secret, &connection.version_id, 0, &tokens).await?;
     connection.ready = true;
-    let ours = Some(connection.connection_id.as_str());
-    if !callback.connections.put_unconfirmed(&connection, ours).await? {
-        // A later attempt took this one's place; it is the same user's, or another admin's.
+    if !callback.connections.waiting_is_ready(&connection).await? {
+        // A later attempt took this one's place, the same user's or another admin's; or an admin
+        // disconnected, or the company was deleted. Whoever did that found no secret to destroy yet.
         callback.secrets.destroy(&connection.secret).await?;
         return Ok(Err(Reason::LinkUnknown));
     }

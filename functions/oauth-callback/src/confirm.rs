@@ -67,24 +67,32 @@ pub async fn confirm(
     if !callback.erasures.open_again(&company, now).await? {
         return Err(Problem::company_being_erased());
     }
-    let before = callback.connections.get(&company).await?;
-    let mut live = waiting.clone().live(now);
-    if let Some(before) = &before {
-        if let Some(older) = &before.replaces {
-            callback.secrets.destroy(older).await?;
+    let mut before = callback.connections.get(&company).await?;
+    loop {
+        let mut live = waiting.clone().live(now);
+        if let Some(before) = &before {
+            if let Some(older) = &before.replaces {
+                callback.secrets.destroy(older).await?;
+            }
+            live.replaces = Some(before.secret.clone());
+            live.clean_up_shard = Some(CLEAN_UP.to_owned());
+            live.clean_up_at = Some(now.as_millisecond());
         }
-        live.replaces = Some(before.secret.clone());
-        live.clean_up_shard = Some(CLEAN_UP.to_owned());
-        live.clean_up_at = Some(now.as_millisecond());
-    }
-    if callback.connections.confirm(&waiting, &live, now).await? {
-        return go_live(&callback, &live, &caller, now).await;
-    }
-    // Said twice at once: the other one won, and both are right.
-    if let Some(live) = callback.connections.get(&company).await?
-        && live.connection_id == waiting.connection_id
-    {
-        return go_live(&callback, &live, &caller, now).await;
+        if callback.connections.confirm(&waiting, &live, before.as_ref(), now).await? {
+            return go_live(&callback, &live, &caller, now).await;
+        }
+        let is = callback.connections.get(&company).await?;
+        // Said twice at once: the other one won, and both are right.
+        if let Some(live) = &is
+            && live.connection_id == waiting.connection_id
+        {
+            return go_live(&callback, live, &caller, now).await;
+        }
+        // Another connection came meanwhile, a migrated one for example: it is the one to replace.
+        if id(is.as_ref()) == id(before.as_ref()) {
+            break;
+        }
+        before = is;
     }
     let reason = if before.is_some_and(|live| !live.may_be_followed_by(&waiting.realm)) {
         Reason::OtherRealm
@@ -93,6 +101,10 @@ pub async fn confirm(
     };
     discard(&callback, &waiting).await?;
     Err(Problem::new(reason.status(), reason.code(), "Not connected", reason.sentence()))
+}
+
+fn id(connection: Option<&Connection>) -> Option<&str> {
+    connection.map(|connection| connection.connection_id.as_str())
 }
 
 /// Whether the caller confirmed this connection a moment ago: their first answer may have been lost, or

@@ -7,7 +7,7 @@ use quickbooks::{CallError, Client, Session};
 use crate::audit::{Action, AuditLog, Entry};
 use crate::bus::{Bus, ConnectionChange, Event};
 use crate::clock::Clock;
-use crate::companies::{Companies, CompanyState};
+use crate::companies::Companies;
 use crate::connections::{Connection, Connections};
 use crate::error::Error;
 use crate::tokens::{Access, TokenError, TokenProvider};
@@ -173,7 +173,6 @@ impl QuickBooks {
         }
         let event = Event::connection(connection, ConnectionChange::ReconnectRequired, now);
         self.bus.publish(&[event]).await?;
-        self.companies.set_state(&connection.company, CompanyState::Paused, now).await?;
-        self.connections.announced(connection).await
+        self.connections.announced(connection, &self.companies).await
     }
 }

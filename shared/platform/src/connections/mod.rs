@@ -13,12 +13,13 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use domain::ids::{CompanyId, RealmId};
 use jiff::{SignedDuration, Timestamp};
 use quickbooks::Environment;
 
-use crate::dynamo::{self, Item, met, ms, s};
+use crate::companies::Companies;
+use crate::dynamo::{self, Item, flag, met, ms, n, s};
 use crate::error::{Error, Result};
 use crate::keys;
 
@@ -27,7 +28,9 @@ pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// A use of a connection is noted at most this often.
 pub const NOTE_ACTIVITY_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// A proof of a connection that Intuit's disconnect URL hints at is asked for at most this often.
-pub const PROOF_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// Anybody can ask, and each proof is a version of the company's secret, of which Secrets Manager keeps
+/// 100 and removes none that is younger than a day.
+pub const PROOF_EVERY: SignedDuration = SignedDuration::from_hours(1);
 pub mod due;
 pub mod endings;
 pub mod row;
@@ -129,26 +132,46 @@ impl Connections {
         met(put.send().await, "store the connection")
     }
 
-    /// Makes a waiting connection the company's live one, in one transaction with the realm's guard.
-    /// Answers false when the realm belongs to another company, the company has another realm, or the
-    /// waiting row changed meanwhile. `live` is [`Connection::live`] of the waiting one.
+    /// Says that the secret of a waiting connection holds its tokens, so that it may be confirmed. Answers
+    /// false when it was given up meanwhile, or another one waits by now.
+    pub async fn waiting_is_ready(&self, waiting: &Connection) -> Result<bool> {
+        let result = self
+            .update(waiting)
+            .update_expression("SET ready = :yes")
+            // Whoever gives it up sets this to 0.
+            .condition_expression("connectionId = :connection AND confirmBy = :confirmBy")
+            .expression_attribute_values(":yes", flag(true))
+            .expression_attribute_values(":confirmBy", n(waiting.confirm_by.unwrap_or_default()))
+            .send()
+            .await;
+        met(result, "prepare the waiting connection")
+    }
+
+    /// Makes a waiting connection the company's live one, in the place of `before`, in one transaction with
+    /// the realm's guard. Answers false when the realm belongs to another company, the company has another
+    /// realm, or one of the rows changed meanwhile. `live` is [`Connection::live`] of the waiting one.
     pub async fn confirm(
         &self,
         waiting: &Connection,
         live: &Connection,
+        before: Option<&Connection>,
         now: Timestamp,
     ) -> Result<bool> {
         let call = "confirm the connection";
-        let put_live = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(dynamo::to_item(live)?))
-            // As `Connection::may_be_followed_by` says.
-            .condition_expression(
-                "attribute_not_exists(id) OR realm = :realm OR attribute_exists(startedOverAt)",
-            )
-            .expression_attribute_values(":realm", s(live.realm.as_ref()))
-            .build()
-            .map_err(Error::aws(call))?;
+        let put_live =
+            Put::builder().table_name(&self.table).set_item(Some(dynamo::to_item(live)?));
+        // As `Connection::may_be_followed_by` says; and the one that `live` says it replaces, since
+        // nobody else would destroy the secret of another one.
+        let put_live = match before {
+            None => put_live.condition_expression("attribute_not_exists(id)"),
+            Some(before) => put_live
+                .condition_expression(
+                    "connectionId = :before AND (realm = :realm OR attribute_exists(startedOverAt))",
+                )
+                .expression_attribute_values(":before", s(&before.connection_id))
+                .expression_attribute_values(":realm", s(live.realm.as_ref())),
+        };
+        let put_live = put_live.build().map_err(Error::aws(call))?;
         let put_guard = self.guard_of(live).build().map_err(Error::aws(call))?;
         let delete = Delete::builder()
             .table_name(&self.table)
@@ -300,15 +323,25 @@ impl Connections {
         met(result, "claim the announcement")
     }
 
-    /// Says that the announcement was made.
-    pub async fn announced(&self, connection: &Connection) -> Result<()> {
-        let result = self
-            .gone(connection)
+    /// Says that the announcement was made, and pauses the company's work in the same transaction: a
+    /// company that was connected again meanwhile goes on.
+    pub async fn announced(&self, connection: &Connection, companies: &Companies) -> Result<()> {
+        let call = "finish the announcement";
+        let row = Update::builder()
+            .table_name(&self.table)
+            .key("id", s(&connection.id))
             .update_expression("REMOVE cleanUpShard, cleanUpAt")
             .condition_expression("connectionId = :connection AND #status = :gone")
-            .send()
-            .await;
-        met(result, "finish the announcement").map(|_| ())
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":connection", s(&connection.connection_id))
+            .expression_attribute_values(":gone", s("reconnectRequired"))
+            .build()
+            .map_err(Error::aws(call))?;
+        let actions = vec![
+            companies.pausing(&connection.company)?,
+            TransactWriteItem::builder().update(row).build(),
+        ];
+        dynamo::transact(&self.client, call, actions).await.map(|_| ())
     }
 
     fn gone(&self, connection: &Connection) -> UpdateItemFluentBuilder {

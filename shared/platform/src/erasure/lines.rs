@@ -175,6 +175,12 @@ impl Erasures {
         Ok(gone.map(|line| line.company).collect())
     }
 
+    /// Whether the company was deleted after somebody asked for something, and not connected again.
+    pub async fn is_deleted_since(&self, company: &CompanyId, asked: Timestamp) -> Result<bool> {
+        let line = self.line(company).await?;
+        Ok(line.is_some_and(|line| line.again_at.is_none() && line.at >= asked.as_millisecond()))
+    }
+
     /// Whether the company was deleted and not connected again.
     pub async fn is_deleted(&self, company: &CompanyId) -> Result<bool> {
         Ok(self.line(company).await?.is_some_and(|line| line.again_at.is_none()))
