@@ -22,7 +22,6 @@ use platform::keys::Task;
 use platform::problem::Problem;
 use platform::work::{NewWork, Work};
 use serde::Serialize;
-use serde_json::Value;
 
 /// What the function works with.
 #[derive(Clone)]

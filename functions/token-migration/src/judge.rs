@@ -69,6 +69,10 @@ pub fn judge(plan: &CompanyPlan, rows: &[Row], found: &Found) -> (Standing, Opti
 fn stands(plan: &CompanyPlan, rows: &[Row], found: &Found) -> (Standing, Option<Step>) {
     let migrating = found.migrating.as_ref();
     let discard = migrating.map(|_| Step::Discard);
+    // Its secret has the name that the same token would give to a new one: becoming its own successor, it
+    // would be destroyed as what was replaced. Only a person can bring it back, by connecting.
+    let ended_id = found.connection.as_ref().map(|ended| ended.connection_id.as_str());
+    let fresh = |candidate: &Candidate| ended_id != Some(candidate.connection_id.as_str());
     let newer_than = match &found.connection {
         Some(live) if live.status == ConnectionStatus::Connected => {
             return match migrating {
@@ -86,7 +90,9 @@ fn stands(plan: &CompanyPlan, rows: &[Row], found: &Found) -> (Standing, Option<
             if stale {
                 return (over, discard);
             }
-            let usable = |candidate: &Candidate| is_newer(&rows[candidate.row], last(ended));
+            let usable = |candidate: &Candidate| {
+                fresh(candidate) && is_newer(&rows[candidate.row], last(ended))
+            };
             if ended.clean_up_shard.is_some() || (begun.is_none() && !plan.known.iter().any(usable))
             {
                 return (over, None);
@@ -116,7 +122,8 @@ fn stands(plan: &CompanyPlan, rows: &[Row], found: &Found) -> (Standing, Option<
         return (Standing::Waiting(wait), Some(Step::Prove));
     }
     let next = candidates.iter().find(|candidate| {
-        !was_refused(migrating, &candidate.connection_id)
+        fresh(candidate)
+            && !was_refused(migrating, &candidate.connection_id)
             && newer_than.is_none_or(|moment| is_newer(&rows[candidate.row], moment))
     });
     match next {
@@ -310,6 +317,20 @@ mod tests {
         let id = case.id(0);
         let ours = case.connection_here(&id, Disconnected, 0);
         assert_eq!(ours.judged(), (Standing::Ended { migrated: true }, None));
+    }
+
+    /// The old row was touched after the end, so it looks newer; the token in it is the same.
+    #[test]
+    fn a_token_never_follows_on_the_connection_that_was_made_of_it() {
+        for status in [Disconnected, ReconnectRequired] {
+            let case = Case::new();
+            let id = case.id(0);
+            let ended = case.connection_here(&id, status, 50);
+            assert_eq!(ended.judged(), ended.begins(1), "the other token may");
+            let id = ended.id(1);
+            let ended = ended.connection_here(&id, status, 50);
+            assert_eq!(ended.judged(), ended.begins(0));
+        }
     }
 
     #[test]

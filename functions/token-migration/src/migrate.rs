@@ -273,7 +273,9 @@ impl Migration {
     ) -> platform::Result<Stepped> {
         let connection = &begun.connection;
         let Some(origin) = crate::judge::origin(one, connection) else {
-            // Begun with another export, and not kept: there is nothing to lose, and nothing to try.
+            // Begun with another export, and not known to be kept: there is nothing to try. Whoever began
+            // may have died right after the tokens were stored.
+            self.secrets.destroy(&connection.secret).await?;
             let now = self.clock.now().await;
             self.connections.refuse_migrating(begun, "not in this export any more", now).await?;
             return Ok(Stepped::Done);
@@ -294,8 +296,24 @@ impl Migration {
         let Connection { secret, company, version_id, .. } = connection;
         self.secrets.create_if_absent(secret, company).await?;
         self.secrets.put(secret, version_id, connection.refresh_fence, &tokens).await?;
-        self.connections.migrating_is_ready(begun).await?;
+        if !self.connections.migrating_is_ready(begun).await? {
+            self.destroy_unnamed(connection).await?;
+        }
         Ok(Stepped::Done)
+    }
+
+    /// Destroys a secret whose row went away while it was made, unless another process has brought it
+    /// further.
+    async fn destroy_unnamed(&self, connection: &Connection) -> platform::Result<()> {
+        let named = |id: &str| id == connection.connection_id;
+        let live = self.connections.get(&connection.company).await?;
+        let begun = self.connections.migrating(&connection.company).await?;
+        if live.is_none_or(|live| !named(&live.connection_id))
+            && begun.is_none_or(|begun| !named(&begun.connection.connection_id))
+        {
+            self.secrets.destroy(&connection.secret).await?;
+        }
+        Ok(())
     }
 
     async fn adopt(
