@@ -8,6 +8,7 @@
 //! | `GET /usage`, `DELETE /usage` | permissions used: function, action, resource, counts |
 //! | `POST /crash` | kills the process at its `nth` matching call, `when` before or after it |
 //! | `POST /cut` | closes the connection there instead |
+//! | `POST /delay` | holds matching calls back for `delayMs`, then passes them on |
 //! | `POST /refuse` | answers matching calls with `status` (503) for `seconds` or `calls` |
 //! | `GET /rules`, `DELETE /rules` | the rules in force |
 
@@ -35,6 +36,7 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
         .route("/usage", get(usage).delete(clear_usage))
         .route("/crash", post(crash))
         .route("/cut", post(cut))
+        .route("/delay", post(delay))
         .route("/refuse", post(refuse))
         .route("/rules", get(rules).delete(clear_rules))
         .with_state(proxy)
@@ -63,7 +65,7 @@ async fn clear_usage(State(proxy): Shared) {
     proxy.log.clear_usage();
 }
 
-/// The body of `POST /crash`, `/cut` and `/refuse`: one flat object.
+/// The body of `POST /crash`, `/cut`, `/delay` and `/refuse`: one flat object.
 #[derive(Deserialize)]
 struct Order {
     function: Option<String>,
@@ -76,6 +78,8 @@ struct Order {
     seconds: Option<u64>,
     when: Option<When>,
     status: Option<u16>,
+    #[serde(rename = "delayMs")]
+    delay_ms: Option<u64>,
 }
 
 impl Order {
@@ -107,6 +111,11 @@ async fn crash(State(proxy): Shared, Json(order): Json<Order>) -> Added {
 async fn cut(State(proxy): Shared, Json(order): Json<Order>) -> Added {
     let when = order.when()?;
     order.add(&proxy, Effect::Cut { when })
+}
+
+async fn delay(State(proxy): Shared, Json(order): Json<Order>) -> Added {
+    let ms = order.delay_ms.ok_or_else(|| refused(&"`delayMs` is missing"))?;
+    order.add(&proxy, Effect::Delay { ms })
 }
 
 async fn refuse(State(proxy): Shared, Json(order): Json<Order>) -> Added {

@@ -160,6 +160,10 @@ impl Connection {
                 entry.outcome = Outcome::Refused;
                 return refusal(call, status);
             }
+            Some(Effect::Delay { ms }) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                (None, None)
+            }
             Some(Effect::Crash { when }) => (Some(when), process),
             Some(Effect::Cut { when }) => (Some(when), None),
             None => (None, None),

@@ -1,4 +1,4 @@
-//! Which calls are crashed, refused or cut.
+//! Which calls are crashed, refused, cut or held back.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -32,6 +32,11 @@ pub enum Effect {
     Cut {
         /// Before or after the call.
         when: When,
+    },
+    /// The call is passed on later.
+    Delay {
+        /// By so many milliseconds.
+        ms: u64,
     },
     /// The call is answered here.
     Refuse {

@@ -48,6 +48,11 @@ impl Control<'_> {
         self.order("cut", order).await;
     }
 
+    /// Holds calls back for `delayMs`, then passes them on. The AWS clients give a try up after 8 s.
+    pub async fn delay(&self, order: &Value) {
+        self.order("delay", order).await;
+    }
+
     /// Refuses calls; `status` instead of `when`.
     pub async fn refuse(&self, order: &Value) {
         self.order("refuse", order).await;

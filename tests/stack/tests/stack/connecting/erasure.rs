@@ -239,6 +239,31 @@ async fn an_erasure_that_dies_at_any_call_and_comes_again_ends_the_same() {
     assert_eq!(line(&stack, &company.id).await, first);
 }
 
+/// Telling is the last thing that can fail, and a message that comes again must find it undone.
+#[tokio::test]
+async fn the_host_app_hears_of_an_erasure_although_telling_failed_at_first() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.listen().await;
+    let company = stack.company("empty").await;
+    let requested = stack.sandbox().now().await;
+    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
+    let away = json!({
+        "function": "company-erasure", "action": "events:PutEvents", "calls": 20, "status": 503,
+    });
+    stack.control().refuse(&away).await;
+    let again = messages(&[json!({ "companyId": company.id, "step": "lookAgain" })]);
+    stack.try_invoke("company-erasure", &again).await;
+    assert!(stack.control().applied().await > 0);
+    stack.control().clear_rules().await;
+    look_again(&stack, &company.id).await;
+    eventually("the host app to hear of it", MOMENT, async || {
+        let events = stack.events(&company.id).await;
+        events.iter().any(|event| event["detail-type"] == "company.erased").then_some(())
+    })
+    .await;
+    assert_eq!(line(&stack, &company.id).await["state"], "erased");
+}
+
 #[tokio::test]
 async fn much_data_goes_in_several_runs() {
     let (stack, _shared) = Stack::shared().await;

@@ -1,12 +1,15 @@
 //! Connecting, killed at any of its calls: the user tries again and is connected, and the secrets that
 //! exist are those that rows name.
 
+use std::time::Duration;
+
 use serde_json::json;
-use stack_tests::stack::Stack;
 use stack_tests::stack::company::Company;
 use stack_tests::stack::control::at;
+use stack_tests::stack::{Stack, eventually};
 
 use super::access::tested;
+use super::disconnect::disconnect;
 use crate::outside::{self, Visitor, callback, confirm, secrets, status};
 
 /// Goes the whole way once, and looks at no answer.
@@ -97,4 +100,33 @@ async fn an_attempt_that_died_and_that_nobody_repeats_is_cleaned_up() {
         assert_eq!(swept["failed"], 0, "{swept}");
         nothing_is_orphaned(&stack, &company, action).await;
     }
+}
+
+/// Disconnecting finds the row of the waiting connection and no secret to destroy, since the callback is
+/// still making it.
+#[tokio::test]
+async fn a_connection_that_is_given_up_while_its_secret_is_made_leaves_none() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let mut visitor = Visitor::default();
+    let back = callback(&stack, &company, &mut visitor).await;
+    let slow = json!({
+        "function": "oauth-callback", "action": "secretsmanager:CreateSecret", "delayMs": 5000,
+    });
+    stack.control().delay(&slow).await;
+    let opening = visitor.open(&stack, &back);
+    let giving_up = async {
+        eventually("the row that waits", Duration::from_secs(20), async || {
+            let waiting = outside::connection(&stack, &company, false).await;
+            (!waiting.is_null()).then_some(())
+        })
+        .await;
+        disconnect(&stack, &company).await
+    };
+    let (page, ended) = tokio::join!(opening, giving_up);
+    stack.control().clear_rules().await;
+    assert_eq!(ended.status, 200, "{ended:?}");
+    assert!(page.status >= 400, "it is not connected: {} {}", page.status, page.text);
+    assert_ne!(confirm(&stack, &company.admin, &company.id).await.status, 200);
+    nothing_is_orphaned(&stack, &company, "given up").await;
 }

@@ -50,6 +50,24 @@ async fn one_companys_failure_never_stops_a_sweep() {
     stack.uproot(&all).await;
 }
 
+/// The part was counted; whoever asks again for the lost answer must not take itself for another reader.
+#[tokio::test]
+async fn a_sweep_whose_count_is_not_answered_goes_on() {
+    let (stack, _alone) = Stack::alone().await;
+    let all = stack.plant(3, 65 * DAY).await;
+    stack.other_connections_rest(&all.iter().collect::<Vec<_>>()).await;
+    let mut lost = at("token-refresh", "after");
+    lost["action"] = "dynamodb:UpdateItem".into();
+    lost["resource"] = stack.table("Counters").into();
+    lost["calls"] = 1.into();
+    stack.control().cut(&lost).await;
+    let report = stack.sweep_connections("stale", LATER).await;
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    assert_eq!(numbers(&report), [3, 3, 0, 0, 0], "{report}");
+    stack.uproot(&all).await;
+}
+
 #[tokio::test]
 async fn the_five_minute_sweep_sees_what_is_in_use_and_leaves_the_rest_in_peace() {
     let (stack, _alone) = Stack::alone().await;

@@ -77,3 +77,30 @@ async fn when_intuit_refuses_for_good_work_waits_and_a_reconnect_resumes_it() {
     assert_eq!(stack.status(&company).await["status"], "connected");
     stack.exactly_once(&company, &all).await;
 }
+
+/// Whoever found the end out is slow to tell of it, and by then an admin has connected again.
+#[tokio::test]
+async fn a_late_announcement_pauses_nobody_who_is_connected_again() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.crew().await;
+    stack.idle(&[&company]).await;
+    stack.sandbox().post("/tokens/revoke-refresh", &json!({ "realm": company.realm })).await;
+    let slow = json!({ "function": "connection", "action": "events:PutEvents", "delayMs": 6000 });
+    stack.control().delay(&slow).await;
+    let body = json!({ "companyId": company.id });
+    let finding_out = stack.post(&company.admin, "/refresh", &body);
+    let connecting = async {
+        eventually("the end to be noticed", SOON, async || {
+            let row = stack.connection_row(&company).await;
+            (row["status"] == "reconnectRequired").then_some(())
+        })
+        .await;
+        stack.connect(&company).await;
+        stack.control().applied().await
+    };
+    let (answer, held) = tokio::join!(finding_out, connecting);
+    stack.control().clear_rules().await;
+    assert_eq!((answer.status, held), (409, 1), "{answer:?}");
+    assert_eq!(stack.company_row(&company).await["state"], "live");
+    push(&stack, &company, "after", 2).await;
+}
