@@ -71,6 +71,7 @@ pub async fn confirm(
     loop {
         let mut live = waiting.clone().live(now);
         if let Some(before) = &before {
+            callback.disconnect.tell_of_replaced(before).await?;
             if let Some(older) = &before.replaces {
                 callback.secrets.destroy(older).await?;
             }

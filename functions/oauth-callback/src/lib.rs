@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use platform::audit::AuditLog;
 use platform::clock::Clock;
 use platform::connections::Connections;
+use platform::disconnect::Disconnect;
 use platform::erasure::Erasures;
 use platform::go_live::GoLive;
 use platform::http::BASE;
@@ -37,6 +38,8 @@ pub struct Callback {
     pub pace: InteractivePace,
     /// What a new connection remembers.
     pub environment: Environment,
+    /// To tell of an end that whoever ended it did not live to tell.
+    pub disconnect: Disconnect,
     /// What follows a confirmation.
     pub go_live: GoLive,
     /// Companies that were deleted, and are connected again.

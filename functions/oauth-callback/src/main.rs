@@ -34,6 +34,7 @@ async fn load() -> Result<(Callback, Activity)> {
         pace: platform.interactive_pace(),
         environment: intuit.environment,
         erasures: platform.erasures(),
+        disconnect: platform.disconnect(&intuit, CALL_TIMEOUT)?,
         go_live: platform.go_live(secrets)?,
         audit: platform.audit(),
         pages: OutcomePages::from_env()?,

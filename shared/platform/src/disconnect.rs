@@ -95,10 +95,7 @@ impl Disconnect {
 
     /// Steps 3 to 5, for an ended connection; nothing if they were done.
     pub async fn finish(&self, ended: &Connection) -> Result<Ended> {
-        let at = ended
-            .disconnected_at
-            .and_then(|at| Timestamp::from_millisecond(at).ok())
-            .unwrap_or(Timestamp::UNIX_EPOCH);
+        let at = ended_at(ended);
         let before = self.connections.was_revoked(ended).await?;
         if ended.clean_up_shard.is_none() {
             return Ok(Ended { at, revoked: before.unwrap_or_default() });
@@ -114,6 +111,16 @@ impl Disconnect {
         self.tell(ended, revoked, at).await?;
         self.connections.cleaned(ended).await?;
         Ok(Ended { at, revoked })
+    }
+
+    /// Step 5 alone, for an ended connection whose row is about to be replaced while more of it is owed: the
+    /// one that replaces it destroys its secret. Nothing is revoked, since that might end the new one.
+    pub async fn tell_of_replaced(&self, ended: &Connection) -> Result<()> {
+        if ended.status != ConnectionStatus::Disconnected || ended.clean_up_shard.is_none() {
+            return Ok(());
+        }
+        let revoked = self.connections.was_revoked(ended).await?.unwrap_or_default();
+        self.tell(ended, revoked, ended_at(ended)).await
     }
 
     async fn tell(&self, ended: &Connection, revoked: bool, at: Timestamp) -> Result<()> {
@@ -195,4 +202,9 @@ impl Disconnect {
             None => Ok(()),
         }
     }
+}
+
+fn ended_at(ended: &Connection) -> Timestamp {
+    let at = ended.disconnected_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+    at.unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -42,7 +42,7 @@ impl Surroundings for World {
 
     /// Only between two tries to store; whoever waits gives up first.
     async fn pause(&self, _: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn connection(&self, _: &str) -> Result<Option<Connection>> {

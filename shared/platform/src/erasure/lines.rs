@@ -186,12 +186,13 @@ impl Erasures {
         Ok(self.line(company).await?.is_some_and(|line| line.again_at.is_none()))
     }
 
-    /// Opens a deleted company again, since it is being connected. Answers false while it is being erased.
+    /// Opens a deleted company again, since it is being connected; whenever it is connected, a deletion that
+    /// was asked for earlier comes too late. Answers false while it is being erased.
     /// A company that was never deleted is open.
     pub async fn open_again(&self, company: &CompanyId, now: Timestamp) -> Result<bool> {
         let result = self
             .update(company)
-            .update_expression("SET againAt = if_not_exists(againAt, :now)")
+            .update_expression("SET againAt = :now")
             .condition_expression("#state = :erased")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":erased", s("erased"))

@@ -359,3 +359,33 @@ async fn the_clean_up_goes_on_until_nothing_is_due_and_one_failure_stops_no_othe
     let broken = json!({ "id": { "S": format!("unconfirmed#{}-7", company.id) } });
     stack.aws("dynamodb", "DeleteItem", &json!({ "TableName": table, "Key": broken })).await;
 }
+
+/// Whoever disconnected died right after the row said so, and an admin connects again before the clean-up.
+#[tokio::test]
+async fn an_end_that_nobody_lived_to_tell_of_is_told_when_the_company_connects_again() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.listen().await;
+    let company = stack.company("empty").await;
+    stack.connect(&company).await;
+    let mut order = at("connection", "after");
+    order["action"] = "dynamodb:TransactWriteItems".into();
+    order["calls"] = 1.into();
+    stack.control().crash(&order).await;
+    disconnect(&stack, &company).await;
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    assert_eq!(status(&stack, &company).await["status"], "disconnected");
+    assert!(audited(&stack, &company, "disconnected").await.is_empty());
+
+    stack.connect(&company).await;
+    let rows = audited(&stack, &company, "disconnected").await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(text(&rows[0], "actor").ends_with(&format!("{}:admin", company.id)), "{rows:?}");
+    eventually("the host app to hear of it", MOMENT, async || {
+        let events = stack.events(&company.id).await;
+        events.iter().any(|event| event["detail-type"] == "connection.disconnected").then_some(())
+    })
+    .await;
+    assert_eq!(tested(&stack, &company).await["connected"], true);
+    assert_eq!(secrets(&stack, &company.id).await.len(), 1);
+}
