@@ -17,6 +17,9 @@ use crate::drain::Drain;
 impl Drain<'_> {
     /// Looks again, and puts the item off by an interval.
     pub async fn catch_up(&mut self, item: WorkItem) -> Result<()> {
+        // Whoever changed one of them has asked for this, and the slice may have begun before.
+        self.mapping = self.worker.mappings.current(&self.company).await?;
+        self.settings = self.worker.settings.current(&self.company).await?;
         let now = self.worker.clock.now().await;
         for prefix in [keys::DEAD, keys::BEFORE_START] {
             self.look_again(prefix, now).await?;

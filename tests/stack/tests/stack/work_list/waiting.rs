@@ -147,6 +147,36 @@ async fn what_failed_for_want_of_a_mapping_goes_out_when_the_mapping_is_there() 
     stack.exactly_once(&company, &cards).await;
 }
 
+/// The slice read the mapping when it began. What asks for another look is found in the same slice.
+#[tokio::test]
+async fn a_mapping_that_is_saved_during_a_slice_is_the_one_that_the_next_look_goes_by() {
+    let (stack, _shared) = Stack::shared().await;
+    let company = stack.crew().await;
+    let path = format!("/mapping?companyId={}", company.id);
+    let mut without = json!({ "companyId": company.id, "mapping": mapping() });
+    without["mapping"]["employeeMapping"] = json!([]);
+    stack.put(&company.admin, &path, &without).await.ok();
+    let card = Card::new("t-1", 1);
+    stack.deliver(&company, std::slice::from_ref(&card)).await;
+    becomes(&stack, &company, &card, "failed").await;
+    stack.idle(&[&company]).await;
+    let slow = json!({ "path": "/query", "realm": company.realm, "times": 1, "delayMs": 6000 });
+    stack.sandbox().fault(&slow).await;
+    let import = json!({
+        "companyId": company.id, "entities": ["classes"], "direction": "in",
+    });
+    stack.post(&company.admin, "/sync-now", &import).await.ok();
+    eventually("a slice that reads", SOON, async || {
+        let row = stack.company_row(&company).await;
+        (row["leaseUntil"].as_i64().unwrap_or_default() > 0).then_some(())
+    })
+    .await;
+    let whole = json!({ "companyId": company.id, "mapping": mapping() });
+    stack.put(&company.admin, &path, &whole).await.ok();
+    stack.all_synced(&company, std::slice::from_ref(&card), WITHOUT_A_SWEEP).await;
+    stack.exactly_once(&company, &[card]).await;
+}
+
 #[tokio::test]
 async fn work_days_before_sync_from_are_never_sent_until_sync_from_says_otherwise() {
     let (stack, _shared) = Stack::shared().await;
