@@ -14,9 +14,10 @@ use platform::sweep_runs::Counts;
 
 use crate::{SPACING, TIME_OUT, TokenRefresh, keep, report};
 
-/// No company is begun with less than this left of the function's time: a call to Intuit may take 30 s,
-/// and the answer must be stored.
-const RESERVE: Duration = Duration::from_secs(45);
+/// What one company may take at the most: 10 s of waiting for somebody else's refresh, 30 s of waiting for
+/// Intuit, and the rest for storing the answer. Nobody is cut off before: an answer that is on its way
+/// would be lost.
+const ONE: Duration = Duration::from_secs(45);
 /// Kept of the function's time for counting the chunk and sending its rest.
 const COUNTING: Duration = Duration::from_secs(15);
 
@@ -41,7 +42,7 @@ pub async fn handle(
         handled = companies.len();
     }
     for company in &companies[handled..] {
-        if began.elapsed() + RESERVE > TIME_OUT {
+        if began.elapsed() + SPACING + ONE + COUNTING > TIME_OUT {
             break;
         }
         if run.kind != SweepKind::HardExpiry {
