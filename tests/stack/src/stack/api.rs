@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -9,8 +10,11 @@ use serde_json::{Value, json};
 
 use super::{Stack, secrecy};
 
-/// Tokens live an hour of real time, longer than a test run.
-static TOKENS: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
+/// Tokens by caller, and when each was made.
+static TOKENS: LazyLock<Mutex<HashMap<String, (String, Instant)>>> = LazyLock::new(Mutex::default);
+
+/// How long a token is used. The issuer's live an hour of real time, and the long tests take longer.
+const RENEWED_AFTER: Duration = Duration::from_mins(45);
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +83,7 @@ impl Answer {
 }
 
 impl Stack {
-    /// A bearer token; made once per caller.
+    /// A bearer token; made once per caller, and anew before it ends.
     pub async fn token(&self, caller: &Caller) -> Option<String> {
         let (key, wanted) = match caller {
             Caller::Nobody => return None,
@@ -89,15 +93,18 @@ impl Stack {
             }
         };
         let known = TOKENS.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if known.is_some() {
-            return known;
+        if let Some((token, made)) = known
+            && made.elapsed() < RENEWED_AFTER
+        {
+            return Some(token);
         }
         let url = format!("{}/token", self.is.issuer_url);
+        let made = Instant::now();
         let answer = self.http.post(url).json(&wanted).send().await.expect("the issuer answers");
         let answer: Value = answer.json().await.expect("the issuer answers JSON");
         let token = answer["access_token"].as_str().expect("the issuer gives a token").to_owned();
         secrecy::seen("bearer", token.rsplit('.').next().unwrap_or(&token));
-        TOKENS.lock().unwrap_or_else(PoisonError::into_inner).insert(key, token.clone());
+        TOKENS.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (token.clone(), made));
         Some(token)
     }
 

@@ -10,7 +10,7 @@ use stack_tests::stack::stored::text;
 use stack_tests::stack::{Stack, eventually};
 
 use super::access::tested;
-use crate::outside::{self, Ear, live_grants, secrets, status};
+use crate::outside::{self, Ear, Visitor, callback, live_grants, secrets, status};
 
 const MOMENT: Duration = Duration::from_secs(40);
 /// Tables whose rows are a company's by their partition key.
@@ -262,6 +262,24 @@ async fn the_host_app_hears_of_an_erasure_although_telling_failed_at_first() {
     })
     .await;
     assert_eq!(line(&stack, &company.id).await["state"], "erased");
+}
+
+/// Somebody is at Intuit's page while the host app deletes the company, and says yes there afterwards.
+#[tokio::test]
+async fn whoever_comes_back_from_intuit_after_the_erasure_leaves_nothing() {
+    let (stack, _shared) = Stack::shared().await;
+    let company = stack.company("empty").await;
+    let mut visitor = Visitor::default();
+    let back = callback(&stack, &company, &mut visitor).await;
+    let requested = stack.sandbox().now().await;
+    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
+    look_again(&stack, &company.id).await;
+    assert_eq!(line(&stack, &company.id).await["state"], "erased");
+
+    let page = visitor.open(&stack, &back).await;
+    assert!(page.status >= 400, "{} {}", page.status, page.text);
+    assert_eq!(outside::exchanges(&stack, &company.realm).await, 0, "the code is not used");
+    assert_eq!(left(&stack, &company.id).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use stack_tests::stack::control::at;
 use stack_tests::stack::{Stack, eventually};
 
 use super::{Export, ROTATES, grace, old_token, report, result, row, run, works};
-use crate::outside;
+use crate::outside::{self, Visitor, callback, confirm};
 
 /// Time for an event to arrive.
 const SOON: Duration = Duration::from_secs(30);
@@ -105,6 +105,72 @@ async fn a_company_that_the_host_app_has_deleted_is_not_brought_back() {
     assert!(outside::secrets(&stack, &company.id).await.is_empty());
     let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
     assert_eq!(tokens["refresh"].as_u64().unwrap_or_default(), 0, "{tokens}");
+}
+
+/// The erasure finds the row of a begun migration and no secret to destroy, since that is being made.
+#[tokio::test]
+async fn a_company_that_is_deleted_while_its_secret_is_made_leaves_none() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let token = old_token(&stack, &company.realm).await;
+    let mut export = Export::default();
+    export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+    let key = export.upload(&stack, "deleted-meanwhile").await;
+    let slow = json!({
+        "function": "token-migration", "action": "secretsmanager:CreateSecret", "delayMs": 7000,
+    });
+    stack.control().delay(&slow).await;
+    let deleting = async {
+        eventually("the begun migration", SOON, async || {
+            (!row(&stack, "migrating", &company.id).await.is_null()).then_some(())
+        })
+        .await;
+        stack.publish("company.deleted", &json!({ "companyId": company.id })).await;
+        eventually("its row to go", SOON, async || {
+            row(&stack, "migrating", &company.id).await.is_null().then_some(())
+        })
+        .await;
+    };
+    let (answer, ()) = tokio::join!(run(&stack, &key), deleting);
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    assert_eq!(answer["companies"], json!({ "refused": 1 }));
+    assert!(outside::secrets(&stack, &company.id).await.is_empty());
+    assert_eq!(row(&stack, "company", &company.id).await, Value::Null);
+    let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+    assert_eq!(tokens["refresh"].as_u64().unwrap_or_default(), 0, "{tokens}");
+}
+
+/// An admin confirms a connection, and between the look at the company's row and the writing of it the
+/// migration has made one live.
+#[tokio::test]
+async fn who_confirms_while_the_migration_goes_live_replaces_it_and_leaves_no_secret() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let token = old_token(&stack, &company.realm).await;
+    let mut export = Export::default();
+    export.add(&company.id, "anna", &company.realm, &token, &json!({}));
+    let key = export.upload(&stack, "confirmed-meanwhile").await;
+    let mut visitor = Visitor::default();
+    let back = callback(&stack, &company, &mut visitor).await;
+    visitor.open(&stack, &back).await;
+    let waiting = outside::connection(&stack, &company, false).await;
+    let slow = json!({
+        "function": "oauth-callback", "action": "dynamodb:TransactWriteItems", "delayMs": 7000,
+        "calls": 1,
+    });
+    stack.control().delay(&slow).await;
+    let (confirmed, migrated) =
+        tokio::join!(confirm(&stack, &company.admin, &company.id), run(&stack, &key));
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    assert_eq!(migrated["companies"], json!({ "migrated": 1 }), "it was the first");
+    assert_eq!(confirmed.status, 200, "{confirmed:?}");
+    let live = row(&stack, "company", &company.id).await;
+    assert_eq!(live["connectionId"], waiting["connectionId"]);
+    stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
+    assert_eq!(outside::secrets(&stack, &company.id).await, [live["secret"].as_str().unwrap()]);
+    assert!(works(&stack, &company).await);
 }
 
 #[tokio::test]

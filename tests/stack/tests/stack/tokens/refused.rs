@@ -104,3 +104,40 @@ async fn a_late_announcement_pauses_nobody_who_is_connected_again() {
     assert_eq!(stack.company_row(&company).await["state"], "live");
     push(&stack, &company, "after", 2).await;
 }
+
+/// A call that QuickBooks refused has marked the connection and told of it, while a refresh was still
+/// waiting for Intuit to say the same.
+#[tokio::test]
+async fn an_end_that_was_found_out_in_two_ways_is_told_once() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.listen().await;
+    let company = stack.company("empty").await;
+    stack.connect(&company).await;
+    stack.idle(&[&company]).await;
+    stack.sandbox().post("/tokens/revoke-refresh", &json!({ "realm": company.realm })).await;
+    let slow = json!({
+        "function": "connection", "path": "/oauth2/v1/tokens/bearer", "delayMs": 4000,
+    });
+    stack.control().delay(&slow).await;
+    let body = json!({ "companyId": company.id });
+    let refreshing = stack.post(&company.admin, "/refresh", &body);
+    let other = async {
+        eventually("the lease", SOON, async || {
+            let row = stack.connection_row(&company).await;
+            row["refreshOwner"].is_string().then_some(())
+        })
+        .await;
+        stack.set_connection(&company, "status", &json!({ "S": "reconnectRequired" })).await;
+    };
+    let (answer, ()) = tokio::join!(refreshing, other);
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert_eq!(stack.token_calls(&company).await.refused, 1, "Intuit has said it, too");
+    let row = stack.connection_row(&company).await;
+    assert_eq!(text(&row, "status"), "reconnectRequired");
+    assert!(row.get("cleanUpAt").is_none(), "nothing is to be announced again: {row}");
+    stack.sandbox().advance(600).await;
+    stack.invoke("connection", &json!({ "schedule": "clean-up" })).await;
+    assert_eq!(stack.reconnect_notices(&company).await, 0, "the other one has told of it");
+}
