@@ -12,14 +12,12 @@ use platform::Result;
 use platform::refresh_requests::RefreshRequest;
 use platform::sweep_runs::Counts;
 
-use crate::{SPACING, TIME_OUT, TokenRefresh, keep, report};
+use crate::{RESERVE, SPACING, TIME_OUT, TokenRefresh, keep, report};
 
-/// What one company may take at the most: 10 s of waiting for somebody else's refresh, 30 s of waiting for
-/// Intuit, and the rest for storing the answer. Nobody is cut off before: an answer that is on its way
-/// would be lost.
-const ONE: Duration = Duration::from_secs(45);
-/// Kept of the function's time for counting the chunk and sending its rest.
-const COUNTING: Duration = Duration::from_secs(15);
+/// What one company may take: 10 s of waiting for somebody else's refresh, 30 s of waiting for Intuit, and
+/// the rest for AWS. Nobody is begun with less: an answer that is on its way when the time is over would
+/// be lost.
+const ONE: Duration = Duration::from_secs(75);
 
 /// Takes care of a chunk's companies, for as long as there is time.
 pub async fn handle(
@@ -36,13 +34,13 @@ pub async fn handle(
     }
     let mut counts = Counts::default();
     let mut handled = 0;
-    if run.is_overtaken(refresh.clock.now().await) {
-        tracing::warn!(%run, chunk, companies = companies.len(), "a chunk waited for so long that newer runs have its companies");
+    if is_overtaken(refresh, run).await? {
+        tracing::warn!(%run, chunk, companies = companies.len(), "a chunk waited for so long that a newer run has its companies");
         counts.skipped = companies.len() as u64;
         handled = companies.len();
     }
     for company in &companies[handled..] {
-        if began.elapsed() + SPACING + ONE + COUNTING > TIME_OUT {
+        if began.elapsed() + SPACING + ONE + RESERVE > TIME_OUT {
             break;
         }
         if run.kind != SweepKind::HardExpiry {
@@ -52,7 +50,7 @@ pub async fn handle(
         }
         // Storing new tokens is tried for longer than the function lives. One company whose secret takes
         // no writes must not take the others of its chunk with it; its tokens stay with this process.
-        let time = TIME_OUT.saturating_sub(began.elapsed() + COUNTING);
+        let time = TIME_OUT.saturating_sub(began.elapsed() + RESERVE);
         match tokio::time::timeout(time, keep::alive(refresh, run, company)).await {
             Ok(Ok(keep::Kept::Done)) => counts.done += 1,
             Ok(Ok(keep::Kept::Skipped(why))) => {
@@ -78,6 +76,16 @@ pub async fn handle(
     }
     send_rest(refresh, run, chunk, rest).await?;
     report::finish_if_over(refresh, run).await
+}
+
+/// Whether the chunk has waited for so long that a newer run has handed out what is still due of it. With
+/// schedules that are further apart, or off, there is none, and the chunk counts.
+async fn is_overtaken(refresh: &TokenRefresh, run: &Run) -> Result<bool> {
+    if !run.may_be_overtaken(refresh.clock.now().await) {
+        return Ok(false);
+    }
+    let latest = refresh.runs.latest(run.kind).await?;
+    Ok(latest.is_some_and(|latest| latest.run.started > run.started))
 }
 
 /// Sends what there was no time for. Its id follows from the chunk's, so that a rest that is sent twice

@@ -49,6 +49,12 @@ pub const TIME_OUT: Duration = Duration::from_mins(3);
 /// queue) then write at most 24 secrets a second together, where C6 allows 25.
 pub const SPACING: Duration = Duration::from_millis(500);
 
+/// Kept of the function's time for what follows on a refresh: counting, and sending a chunk's rest.
+pub(crate) const RESERVE: Duration = Duration::from_secs(15);
+
+/// How long storing what earlier calls could not store may take at the beginning of a call.
+const SAVING: Duration = Duration::from_secs(30);
+
 /// What is due when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
@@ -114,6 +120,10 @@ impl TokenRefresh {
     /// Takes messages of the queue, or what a schedule or a person asks for.
     pub async fn handle(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
         let began = Instant::now();
+        // Here more than elsewhere: nothing else is called every five minutes, whoever is in use.
+        if tokio::time::timeout(SAVING, self.refresher.save_all_unsaved()).await.is_err() {
+            tracing::warn!("storing what could not be stored before takes too long");
+        }
         if event.get("Records").is_some() {
             let batch: Batch = serde_json::from_value(event)?;
             return Ok(self.messages(&batch, began).await);
@@ -145,8 +155,26 @@ impl TokenRefresh {
                 chunk::handle(self, &run, &chunk, &companies, began).await
             }
             RefreshRequest::ReadOn { run } => sweep::read_on(self, &run, began).await.map(|_| ()),
-            RefreshRequest::Renew { company_id } => prove::renew(self, &company_id).await,
-            RefreshRequest::Prove { company_id } => prove::prove(self, &company_id).await,
+            RefreshRequest::Renew { company_id } => {
+                in_time(began, prove::renew(self, &company_id)).await
+            }
+            RefreshRequest::Prove { company_id } => {
+                in_time(began, prove::prove(self, &company_id)).await
+            }
         }
     }
+}
+
+/// Storing new tokens is tried for longer than the function lives. Whoever is killed over it loses them;
+/// whoever gives up leaves them to the process.
+async fn in_time(
+    began: Instant,
+    refresh: impl Future<Output = platform::Result<()>>,
+) -> platform::Result<()> {
+    let slow = |_| platform::Error::Aws {
+        call: "refresh a company",
+        reason: "it takes longer than the function lives; the message comes again".to_owned(),
+    };
+    let time = TIME_OUT.saturating_sub(began.elapsed() + RESERVE);
+    tokio::time::timeout(time, refresh).await.map_err(slow)?
 }

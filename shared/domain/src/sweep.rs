@@ -47,8 +47,8 @@ impl fmt::Display for SweepKind {
     }
 }
 
-/// A chunk of the five-minute sweep that is this old is left alone: two newer runs have handed out
-/// whatever is still due, so that runs do not pile up while each refresh takes long.
+/// A chunk of the five-minute sweep that is this old is left alone if there is a newer run, which has handed
+/// out whatever is still due: runs must not pile up while each refresh takes long.
 pub const ACCESS_CHUNK_LASTS: SignedDuration = SignedDuration::from_mins(10);
 
 /// One run of a sweep. Its text is `stale/2026-11-22T02:00:00.000Z/1a2b3c4d`.
@@ -63,8 +63,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Whether newer runs have taken over what this one found due.
-    pub fn is_overtaken(&self, now: Timestamp) -> bool {
+    /// Whether a newer run, if there is one, has taken over what this one found due.
+    pub fn may_be_overtaken(&self, now: Timestamp) -> bool {
         self.kind == SweepKind::Access && now.duration_since(self.started) > ACCESS_CHUNK_LASTS
     }
 

@@ -12,7 +12,8 @@ use domain::ids::CompanyId;
 use jiff::{SignedDuration, Timestamp};
 use platform::connections::Connection;
 use platform::refresh::{
-    Expiries, GivenBack, Lease, LeaseAsked, Outcome, Refresher, Surroundings, Wanted,
+    Expiries, GivenBack, HELD_FOR, Lease, LeaseAsked, Outcome, Refresher, Surroundings, TokenError,
+    Wanted,
 };
 use platform::secrets::TokenSet;
 use platform::{Error, Result};
@@ -69,8 +70,12 @@ impl Surroundings for World {
         Ok(true)
     }
 
-    async fn give_back(&self, _: &Lease, _: &GivenBack<'_>) -> Result<bool> {
-        panic!("nothing is given back: the answer is here")
+    async fn give_back(&self, _: &Lease, outcome: &GivenBack<'_>) -> Result<bool> {
+        let GivenBack::Kept { until, .. } = outcome else {
+            panic!("nothing is given back: the answer is here")
+        };
+        self.stage().row.refresh_until = Some(until.as_millisecond());
+        Ok(true)
     }
 
     async fn stored(&self, _: &str, version: &str) -> Result<Option<TokenSet>> {
@@ -134,22 +139,57 @@ fn stage() -> World {
     World(Arc::new(Mutex::new(Stage { row, secret, takes_writes: false, asked: 0 })))
 }
 
-#[tokio::test]
-async fn whoever_gives_up_waiting_leaves_the_new_tokens_with_the_process() {
+const PATIENCE: Duration = Duration::ZERO;
+
+fn wanted() -> Wanted<'static> {
+    Wanted::lasting(SignedDuration::from_mins(5))
+}
+
+/// A process whose caller waits no longer while the new tokens cannot be stored.
+async fn given_up() -> (World, Refresher<World>, CompanyId) {
     let world = stage();
     let refresher = Refresher::new(world.clone(), Environment::Sandbox);
     let company: CompanyId = "hollow-oak".parse().unwrap();
-    let wanted = Wanted::lasting(SignedDuration::from_mins(5));
-    let patience = Duration::from_secs(1);
-    let call = refresher.provide(&company, &wanted, patience);
+    let wanted = wanted();
+    let call = refresher.provide(&company, &wanted, PATIENCE);
     let given_up = tokio::time::timeout(Duration::from_millis(1), call);
     assert!(given_up.await.is_err(), "it was still trying");
     assert!(refresher.holds_unsaved(&company));
+    (world, refresher, company)
+}
 
+#[tokio::test]
+async fn whoever_gives_up_waiting_leaves_the_new_tokens_with_the_process() {
+    let (world, refresher, company) = given_up().await;
     world.stage().takes_writes = true;
-    let connection = refresher.provide(&company, &wanted, patience).await.unwrap();
+    let connection = refresher.provide(&company, &wanted(), PATIENCE).await.unwrap();
     assert_eq!(connection.version_id, "promised");
     assert_eq!(world.stage().asked, 1, "Intuit is not asked again");
     assert_eq!(world.stage().row.refresh_owner, None);
     assert!(!refresher.holds_unsaved(&company));
+}
+
+#[tokio::test]
+async fn a_process_stores_what_it_holds_whatever_it_is_called_for() {
+    let (world, refresher, company) = given_up().await;
+    world.stage().takes_writes = true;
+    refresher.save_all_unsaved().await;
+    assert_eq!(world.stage().row.version_id, "promised");
+    assert!(!refresher.holds_unsaved(&company));
+}
+
+/// The old value may be dead at Intuit by now: asking with it would end the connection.
+#[tokio::test]
+async fn while_new_tokens_cannot_be_stored_nobody_asks_with_the_old_ones() {
+    let (world, refresher, company) = given_up().await;
+    let held = Some((now() + HELD_FOR).as_millisecond());
+    assert_eq!(world.stage().row.refresh_until, held, "the others");
+    world.stage().row.refresh_until = None;
+    // Even when nobody holds a lease, this process knows better.
+    world.stage().row.refresh_owner = None;
+    let answer = refresher.provide(&company, &wanted(), PATIENCE).await;
+    assert!(matches!(answer, Err(TokenError::Later(_))), "{answer:?}");
+    assert_eq!(world.stage().asked, 1);
+    assert_eq!(world.stage().row.refresh_until, held, "and it keeps the others away again");
+    assert!(refresher.holds_unsaved(&company));
 }

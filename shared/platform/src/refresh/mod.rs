@@ -17,7 +17,9 @@
 //!    it is adopted.
 //! 4. Read the app's keys, and ask Intuit at once, unless too little of the lease is left. Put the answer
 //!    under the promised VersionId, again and again while the lease lasts. Point the row at it, under the
-//!    fence.
+//!    fence. When the first put fails, the lease is extended by [`HELD_FOR`], since asking with the old
+//!    value might end the connection. What could not be put stays with the process, which tries again
+//!    whenever it is called, extends the lease each time, and never asks Intuit itself meanwhile.
 //! 5. An answer that never came **keeps the lease** until it runs out: the request may still be under way
 //!    at Intuit, so nobody asks again before it cannot be. Then the old value is tried once more, as
 //!    after a crash. Any other failure gives the lease back with a **cool-down**, so that a company whose
@@ -44,20 +46,22 @@
 //!
 //! * That an answer survives that Intuit gave and nobody received. No protocol can: an admin must connect
 //!   again, if Intuit refuses the old value.
-//! * That a connection survives if Secrets Manager refuses writes for longer than the lease just when
-//!   Intuit has replaced the token: the process that has it tries on for as long as it lives.
+//! * That a connection survives if Secrets Manager refuses writes just when Intuit has replaced the token,
+//!   and the process that has it dies, or is not called for longer than the lease and [`HELD_FOR`].
 //! * Anything, if the clocks of two processes are apart by more than the lease's reserve of 20 s.
 //!
 //! A condition that is not met means that somebody else was faster. It is never an authentication
 //! failure.
 //!
 //! # Layout
-//! [`need`]: whether a refresh is due, a pure rule. [`lease`]: the conditional writes on the row.
+//! Here: who asks Intuit, and what its answers mean. [`storing`]: how an answer is kept, and what becomes of
+//! one that cannot be. [`need`]: whether a refresh is due, a pure rule. [`lease`]: the conditional writes on
+//! the row.
 //! [`surroundings`]: what the protocol needs of the world, and the world on AWS. The test
 //! `refresh_interleavings` explores this very code over a simulated world.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::ids::CompanyId;
@@ -68,13 +72,16 @@ use crate::connections::{Connection, ConnectionStatus};
 use crate::error::Error;
 use crate::keys;
 use crate::secrets::TokenSet;
+use storing::Unsaved;
 
 pub mod lease;
 pub mod need;
+pub mod storing;
 pub mod surroundings;
 
 pub use lease::{Expiries, GivenBack, Lease, LeaseAsked};
 pub use need::{Need, Wanted, need};
+pub use storing::HELD_FOR;
 pub use surroundings::{OnAws, Outcome, Surroundings};
 
 /// How long a lease lasts. Longer than the longest time-out of a function (180 s), so that no holder
@@ -121,18 +128,12 @@ fn later(reason: impl Into<String>) -> TokenError {
     TokenError::Later(reason.into())
 }
 
-/// An answer of Intuit that could not be stored yet. It exists only here.
-#[derive(Clone)]
-struct Unsaved {
-    lease: Lease,
-    tokens: TokenSet,
-}
-
 /// Refreshes connections, by the protocol above.
 #[derive(Clone)]
 pub struct Refresher<S> {
     world: S,
     environment: Environment,
+    /// By the version that was promised for it.
     unsaved: Arc<Mutex<HashMap<String, Unsaved>>>,
 }
 
@@ -163,7 +164,7 @@ impl<S: Surroundings> Refresher<S> {
         wanted: &Wanted<'_>,
         patience: Duration,
     ) -> Result<Connection, TokenError> {
-        self.save_unsaved(row).await?;
+        self.save_unsaved_of(row).await;
         let began = self.world.now().await;
         loop {
             let now = self.world.now().await;
@@ -175,7 +176,13 @@ impl<S: Surroundings> Refresher<S> {
                 }
                 Need::Refresh { usable } => usable,
             };
-            let hindered = match self.world.take_lease(&connection, now).await? {
+            // Whoever has newer tokens, and could not store them yet, has the lease still.
+            let asked = if self.has_newer(&connection) {
+                LeaseAsked::Held
+            } else {
+                self.world.take_lease(&connection, now).await?
+            };
+            let hindered = match asked {
                 LeaseAsked::Taken(lease) => match self.refresh(&lease).await {
                     Ok(()) => continue,
                     Err(error @ (TokenError::Later(_) | TokenError::Platform(_))) => error,
@@ -250,7 +257,8 @@ impl<S: Surroundings> Refresher<S> {
             Err(error) if error.may_be_under_way() => {
                 // The lease stays until the request cannot be under way any more.
                 let reason = error.to_string();
-                self.world.give_back(lease, &GivenBack::Kept { reason: &reason }).await.ok();
+                let kept = GivenBack::Kept { reason: &reason, until: lease.until };
+                self.world.give_back(lease, &kept).await.ok();
                 self.world.note(before, Outcome::Unanswered(&reason)).await;
                 Err(later(reason))
             }
@@ -295,63 +303,6 @@ impl<S: Surroundings> Refresher<S> {
         Ok(false)
     }
 
-    /// Stores what Intuit gave and points the row at it. The answer exists only here until it is stored,
-    /// so storing is tried for as long as the lease allows. A caller who waits for less than that lets the
-    /// answer stay with this process, which tries again whenever it is asked for this connection.
-    async fn keep(&self, lease: &Lease, tokens: TokenSet) -> Result<(), TokenError> {
-        let before = &lease.connection;
-        let unsaved = Unsaved { lease: lease.clone(), tokens: tokens.clone() };
-        self.lock().insert(before.id.clone(), unsaved);
-        let kept = self.store_and_settle(lease, tokens).await;
-        if kept.is_ok() {
-            self.lock().remove(&before.id);
-        }
-        kept
-    }
-
-    async fn store_and_settle(&self, lease: &Lease, tokens: TokenSet) -> Result<(), TokenError> {
-        let before = &lease.connection;
-        let mut pause = Duration::from_millis(500);
-        while let Err(error) =
-            self.world.store(&before.secret, &lease.promised, lease.fence, &tokens).await
-        {
-            tracing::warn!(company = %before.company, %error, "storing refreshed tokens failed; trying again");
-            if self.is_over(lease).await {
-                self.world.discard(before, &tokens).await;
-                return Ok(());
-            }
-            if self.world.now().await + signed(pause) + signed(pause) >= lease.until {
-                self.world.note(before, Outcome::Failed("Secrets Manager does not store")).await;
-                return Err(error.into());
-            }
-            self.world.pause(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(8));
-        }
-        self.settle(lease, &tokens).await
-    }
-
-    /// Points the row at tokens that are stored.
-    async fn settle(&self, lease: &Lease, tokens: &TokenSet) -> Result<(), TokenError> {
-        if self.world.point_at(lease, &lease.promised, tokens.expiries).await? {
-            self.world.note(&lease.connection, Outcome::Refreshed).await;
-        } else if self.is_over(lease).await {
-            self.world.discard(&lease.connection, tokens).await;
-        }
-        Ok(())
-    }
-
-    /// Whether the connection was ended or replaced since the lease was taken.
-    async fn is_over(&self, lease: &Lease) -> bool {
-        match self.world.connection(&lease.connection.id).await {
-            Ok(Some(row)) => {
-                row.connection_id != lease.connection.connection_id
-                    || row.status == ConnectionStatus::Disconnected
-            }
-            Ok(None) => true,
-            Err(_) => false,
-        }
-    }
-
     async fn refused_for_good(&self, lease: &Lease, reason: &str) -> Result<(), TokenError> {
         let before = &lease.connection;
         // Somebody newer means success: read again before declaring the connection dead.
@@ -377,33 +328,6 @@ impl<S: Surroundings> Refresher<S> {
         {
             tracing::warn!(company = %lease.connection.company, %error, "could not give the refresh lease back; it runs out");
         }
-    }
-
-    /// Whether this process holds tokens of the company that it could not store yet.
-    pub fn holds_unsaved(&self, company: &CompanyId) -> bool {
-        self.lock().contains_key(&keys::connection(company))
-    }
-
-    /// Tries once more to store what this process could not store before.
-    async fn save_unsaved(&self, row: &str) -> Result<(), TokenError> {
-        let Some(unsaved) = self.lock().get(row).cloned() else { return Ok(()) };
-        let Unsaved { lease, tokens } = unsaved;
-        let over = self.is_over(&lease).await;
-        if over {
-            self.world.discard(&lease.connection, &tokens).await;
-        } else {
-            let secret = &lease.connection.secret;
-            if self.world.store(secret, &lease.promised, lease.fence, &tokens).await.is_err() {
-                return Ok(());
-            }
-            self.settle(&lease, &tokens).await?;
-        }
-        self.lock().remove(row);
-        Ok(())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Unsaved>> {
-        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -34,6 +34,7 @@ met! {
     AnswerLate: "an answer of Intuit delivered after the lease",
     HandledLate: "a request handled 30 s or more after its sender gave up",
     LeaseKept: "a lease kept for an answer that never came",
+    AnswerHeld: "a lease extended for an answer that could not be stored",
     LeaseTakenOver: "a lease that ran out taken over",
     Adopted: "a promised version adopted",
     AdoptedAfterRefusal: "a promised version found only after invalid_grant",

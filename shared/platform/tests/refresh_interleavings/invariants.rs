@@ -23,7 +23,7 @@ pub(crate) enum Violation {
     OthersToken,
     /// Two different token sets under one VersionId.
     TwoSetsOneVersion,
-    /// A value was sent although the row points at a newer one.
+    /// A value was sent although the row points at a newer one, or the process itself has one.
     OldValueSent,
     /// Intuit was asked for a connection that had ended.
     AskedAfterTheEnd,
@@ -132,7 +132,7 @@ impl World {
     }
 
     /// Somebody is about to ask Intuit.
-    pub(crate) fn check_send(&mut self, row: &str, chain: usize, value: u64) {
+    pub(crate) fn check_send(&mut self, process: usize, row: &str, chain: usize, value: u64) {
         let busy = self.requests.iter().any(|request| {
             request.chain == chain && !request.done && request.plan.handled.is_some()
         });
@@ -141,6 +141,15 @@ impl World {
                 Violation::TwoAtIntuit,
                 format!("another refresh of chain {chain} is under way"),
             );
+        }
+        let newer = self.grants.iter().any(|grant| {
+            let its =
+                |state| matches!(state, GrantState::Read { process: its, .. } if its == process);
+            grant.chain == chain && grant.value > value && its(grant.state)
+        });
+        if newer {
+            let story = format!("value {value} of chain {chain}, and the process has a newer one");
+            self.violate(Violation::OldValueSent, story);
         }
         let Some(row) = self.row_of(row).clone() else { return };
         if row.connection_id != self.chains[chain].connection {
@@ -184,7 +193,7 @@ impl World {
         }
     }
 
-    /// At the end, when no process has anything to do any more.
+    /// At the end, when every process that lives was called once more.
     pub(crate) fn check_given_back(&mut self) {
         for grant in 0..self.grants.len() {
             let GrantState::Read { process, .. } = self.grants[grant].state else { continue };
@@ -192,19 +201,10 @@ impl World {
             let live = self.rows.iter().flatten().any(|row| {
                 row.connection_id == *connection && row.status != ConnectionStatus::Disconnected
             });
-            if !live
-                && !self.processes[process].dead
-                && !self.row_unread
-                && !self.saved_later(process)
-            {
+            if !live && !self.processes[process].dead && !self.row_unread {
                 self.violate(Violation::NotGivenBack, format!("grant {grant}"));
             }
         }
-    }
-
-    /// Whether a process keeps an answer for its next call, as it may.
-    fn saved_later(&self, process: usize) -> bool {
-        self.processes[process].kind == crate::world::Kind::Outliving
     }
 
     /// How long a row's access token lasts, by the clock that the task has read.

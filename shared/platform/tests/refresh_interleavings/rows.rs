@@ -86,7 +86,10 @@ pub(crate) fn give_back(
             row.refresh_after = Some(after.as_millisecond());
             release(row);
         }
-        GivenBack::Kept { reason } => reason.clone_into(&mut row.last_refresh_result),
+        GivenBack::Kept { reason, until } => {
+            reason.clone_into(&mut row.last_refresh_result);
+            row.refresh_until = Some(until.as_millisecond());
+        }
         GivenBack::RefusedForGood { reason } => {
             reason.clone_into(&mut row.last_refresh_result);
             row.status = ConnectionStatus::ReconnectRequired;

@@ -292,7 +292,7 @@ async fn a_lease_ends_by_the_same_rules_as_in_dynamodb() {
         let outcome = match case % 5 {
             0 => GivenBack::Unused,
             1 => GivenBack::Failed { reason, after: now + SignedDuration::from_secs(60) },
-            2 => GivenBack::Kept { reason },
+            2 => GivenBack::Kept { reason, until: now + SignedDuration::from_secs(600) },
             3 => GivenBack::RefusedForGood { reason },
             _ => {
                 let hard = rng.chance(500).then_some(at(9));

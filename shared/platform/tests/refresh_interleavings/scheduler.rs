@@ -39,6 +39,8 @@ struct Schedule {
     world: Arc<Mutex<World>>,
     /// A dropped future is a dead process'.
     running: Vec<Option<Running>>,
+    /// What each process of callers remembers from call to call.
+    refreshers: Vec<(usize, Refresher<Handle>)>,
     steps: u64,
     replacements: u32,
 }
@@ -46,7 +48,8 @@ struct Schedule {
 /// Runs the schedule of a seed to its end, or to its first violation.
 pub(crate) fn run(seed: u64, broken: Option<Broken>, traced: bool) -> Ended {
     let world = Arc::new(Mutex::new(World::new(seed, broken, traced)));
-    let mut schedule = Schedule { world, running: Vec::new(), steps: 0, replacements: 0 };
+    let mut schedule =
+        Schedule { world, running: Vec::new(), refreshers: Vec::new(), steps: 0, replacements: 0 };
     schedule.begin();
     schedule.go();
     schedule.finish();
@@ -119,6 +122,7 @@ impl Schedule {
         let process = self.add_process(kind);
         let handle = Handle::new(&self.world, process);
         let refresher = Refresher::new(handle.clone(), Environment::Sandbox);
+        self.refreshers.push((process, refresher.clone()));
         if together {
             for _ in 0..errands {
                 let future = errands::callers(handle.clone(), refresher.clone(), 1, begins);
@@ -240,8 +244,20 @@ impl Schedule {
         self.with(|world| {
             world.weather = Weather { crash: 0, ..world.weather.calmed() };
             world.say(|_| "everything heals".to_owned());
-            world.check_given_back();
         });
+        for (process, refresher) in std::mem::take(&mut self.refreshers) {
+            if self.with(|world| world.processes[process].dead) {
+                continue;
+            }
+            let handle = Handle::new(&self.world, process);
+            let begins = self.with(|world| world.now);
+            self.spawn(process, begins, Box::pin(errands::called_again(handle, refresher)));
+        }
+        self.go();
+        if self.with(|world| world.violation.is_some()) {
+            return;
+        }
+        self.with(World::check_given_back);
         for company in COMPANIES {
             let process = self.add_process(Kind::Outliving);
             let handle = Handle::new(&self.world, process);

@@ -23,6 +23,9 @@ use crate::world::{
     Call, Kind, LEASE_MS, Later, Moment, Version, World, at, company_of, since_epoch,
 };
 
+/// How much longer a lease looks to whoever ignores its end.
+const NEVER_MIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(1_000);
+
 /// The world as one process sees it.
 #[derive(Clone)]
 pub(crate) struct Handle {
@@ -217,11 +220,16 @@ impl Surroundings for Handle {
     }
 
     async fn give_back(&self, lease: &Lease, outcome: &GivenBack<'_>) -> Result<bool> {
-        let (lease, outcome) = (lease.clone(), Owned::of(outcome));
+        let (lease, mut outcome) = (lease.clone(), Owned::of(outcome));
         let by = {
             let mut world = self.world();
+            if let (Some(Broken::IgnoresTheRest), Owned::Kept { until, .. }) =
+                (world.broken, &mut outcome)
+            {
+                *until -= NEVER_MIND;
+            }
             let (clock, refused) = (world.clock(), world.task().refused);
-            Giver { now: at(clock), ahead: clock - world.now, refused }
+            Giver { now: at(clock), ahead: clock - world.now, refused, process: self.process }
         };
         self.write(Call::GiveBack, move |world| world.give_back(&lease, &outcome, by)).await
     }
@@ -320,6 +328,7 @@ struct Giver {
     ahead: i64,
     /// When it read `invalid_grant`.
     refused: Option<i64>,
+    process: usize,
 }
 
 /// [`GivenBack`], to be written later.
@@ -327,7 +336,7 @@ struct Giver {
 enum Owned {
     Unused,
     Failed { reason: String, after: Timestamp },
-    Kept { reason: String },
+    Kept { reason: String, until: Timestamp },
     RefusedForGood { reason: String },
 }
 
@@ -338,7 +347,7 @@ impl Owned {
             GivenBack::Failed { reason, after } => {
                 Self::Failed { reason: reason.to_owned(), after }
             }
-            GivenBack::Kept { reason } => Self::Kept { reason: reason.to_owned() },
+            GivenBack::Kept { reason, until } => Self::Kept { reason: reason.to_owned(), until },
             GivenBack::RefusedForGood { reason } => {
                 Self::RefusedForGood { reason: reason.to_owned() }
             }
@@ -349,7 +358,7 @@ impl Owned {
         match self {
             Self::Unused => GivenBack::Unused,
             Self::Failed { reason, after } => GivenBack::Failed { reason, after: *after },
-            Self::Kept { reason } => GivenBack::Kept { reason },
+            Self::Kept { reason, until } => GivenBack::Kept { reason, until: *until },
             Self::RefusedForGood { reason } => GivenBack::RefusedForGood { reason },
         }
     }
@@ -408,9 +417,7 @@ impl World {
                 (Some(Broken::ShortLease), Some(row)) => {
                     row.refresh_until = Some(now.as_millisecond() + 30_000);
                 }
-                (Some(Broken::IgnoresTheRest), _) => {
-                    lease.until += jiff::SignedDuration::from_secs(1_000);
-                }
+                (Some(Broken::IgnoresTheRest), _) => lease.until += NEVER_MIND,
                 _ => {}
             }
             let clock = self.processes[self.tasks[task].process].clock;
@@ -476,7 +483,9 @@ impl World {
         }
         let unwritten = row.clone();
         let given = match (broken, outcome) {
-            (Some(Broken::AsksAgainAtOnce), Owned::Kept { .. }) => &Owned::Unused,
+            (Some(Broken::AsksAgainAtOnce), Owned::Kept { until, .. }) if *until <= lease.until => {
+                &Owned::Unused
+            }
             _ => outcome,
         };
         rows::give_back(row, lease, &given.borrowed(), by.now);
@@ -492,6 +501,9 @@ impl World {
             Owned::Failed { after, .. } => {
                 self.quiet_until[company] = since_epoch(*after) - by.ahead;
             }
+            Owned::Kept { until, .. } if *until > lease.until => {
+                self.held(by, since_epoch(*until) - by.ahead);
+            }
             Owned::Kept { .. } => self.meet(Met::LeaseKept),
             Owned::RefusedForGood { .. } => self.check_end(&unwritten, by.refused),
         }
@@ -503,6 +515,18 @@ impl World {
 
 /// The effects on secrets and at Intuit.
 impl World {
+    /// A process that has an answer which it could not store has extended its lease.
+    fn held(&mut self, by: Giver, end: i64) {
+        self.meet(Met::AnswerHeld);
+        for grant in &mut self.grants {
+            if let GrantState::Read { process, until, .. } = &mut grant.state
+                && *process == by.process
+            {
+                *until = end.max(*until);
+            }
+        }
+    }
+
     fn put(
         &mut self,
         process: usize,
@@ -591,7 +615,7 @@ impl World {
         };
         if plan.answer != Answer::NotSent {
             self.asks += 1;
-            self.check_send(row, chain, value);
+            self.check_send(process, row, chain, value);
         }
         let number = self.requests.len();
         self.say(|_| {

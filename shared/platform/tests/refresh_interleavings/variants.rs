@@ -35,13 +35,15 @@ pub(crate) enum Broken {
     TakenUnseen,
     /// A new connection uses the old one's secret.
     SecretOfTheCompany,
+    /// A process does not remember what it could not store.
+    ForgetsTheAnswer,
 }
 
 impl Broken {
     /// Where it shows.
     pub(crate) fn weather(self) -> fn(&mut Rng) -> Weather {
         match self {
-            Self::EndsWithoutLooking => Weather::last_seconds,
+            Self::EndsWithoutLooking | Self::ForgetsTheAnswer => Weather::last_seconds,
             _ => Weather::draw,
         }
     }
@@ -96,6 +98,8 @@ must_be_caught! {
         ForgetsPromises within 50_000 by NewestLost | EndedWhileHonoured;
     a_lease_on_a_row_that_changed_sends_an_old_value:
         TakenUnseen within 20_000 by OldValueSent | NewestLost | TwoAtIntuit;
+    a_process_that_forgets_what_it_could_not_store_asks_with_an_old_value:
+        ForgetsTheAnswer within 100_000 by OldValueSent | EndedWhileHonoured | NotGivenBack;
     a_secret_shared_by_two_connections_mixes_them:
         SecretOfTheCompany within 20_000 by OthersToken;
 }

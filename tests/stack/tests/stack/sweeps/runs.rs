@@ -218,12 +218,30 @@ async fn one_company_whose_secret_takes_no_writes_takes_no_other_of_its_chunk_al
     stack.control().refuse(&no_writes).await;
     let report = stack.sweep_connections("stale", Duration::from_mins(6)).await;
     assert!(stack.control().applied().await >= 3, "it takes none");
-    stack.control().clear_rules().await;
     assert_eq!(numbers(&report), [4, 3, 1, 0, 0], "{report}");
     for company in &all {
         assert_eq!(refreshes(&stack, company).await, 1, "{}", company.id);
     }
-    assert_eq!(text(&stack.connection_row(full).await, "status"), "connected");
+    // While it takes none, nobody asks Intuit with the old token, which may be dead there; and it is told.
+    stack.sandbox().advance(300).await;
+    let report = stack.sweep_connections("stale", Duration::from_mins(6)).await;
+    assert_eq!(numbers(&report), [1, 0, 1, 0, 0], "{report}");
+    let row = stack.connection_row(full).await;
+    assert_eq!(text(&row, "status"), "connected");
+    assert_eq!(text(&row, "lastRefreshResult"), "Secrets Manager does not store the new tokens");
+    let mut failures = stack.stored("AuditLog", &full.id, "1").await;
+    failures.retain(|row| text(row, "action") == "token-refresh-failed");
+    assert_eq!(failures.len(), 1, "{failures:?}");
+
+    // The tokens were with the process, whatever it is called for next.
+    stack.control().clear_rules().await;
+    eventually("the new tokens to be stored", SOON, async || {
+        stack.sweep_connections("access", SOON).await;
+        let row = stack.connection_row(full).await;
+        (text(&row, "lastRefreshResult") == "ok" && row.get("refreshOwner").is_none()).then_some(())
+    })
+    .await;
+    assert_eq!(refreshes(&stack, full).await, 1, "Intuit was asked once in all");
     stack.uproot(&all).await;
 }
 
