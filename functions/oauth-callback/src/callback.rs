@@ -173,6 +173,11 @@ async fn authorize(
     callback.secrets.put(&connection.secret, &connection.version_id, 0, &tokens).await?;
     connection.ready = true;
     if !callback.connections.waiting_is_ready(&connection).await? {
+        // It was ready, the answer was lost, and its user has confirmed before the AWS client tried again.
+        let live = callback.connections.get(&connection.company).await?;
+        if live.is_some_and(|live| live.connection_id == connection.connection_id) {
+            return Ok(Ok(connection));
+        }
         // A later attempt took this one's place, the same user's or another admin's; or an admin
         // disconnected, or the company was deleted. Whoever did that found no secret to destroy yet.
         callback.secrets.destroy(&connection.secret).await?;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use platform::audit::{Action, Entry};
 use platform::caller::{Caller, Permission};
 use platform::connections::{CLEAN_UP, CONFIRM_WITHIN, Connection, ConnectionStatus};
+use platform::erasure::Opening;
 use platform::give_back::give_back;
 use platform::http::JsonBody;
 use platform::outcome_page::Reason;
@@ -64,11 +65,13 @@ pub async fn confirm(
             "A connection is confirmed within ten minutes. Connect again.",
         ));
     }
-    if !callback.erasures.open_again(&company, now).await? {
-        return Err(Problem::company_being_erased());
-    }
     let mut before = callback.connections.get(&company).await?;
     loop {
+        let opening = match callback.erasures.opening(&company, now).await? {
+            Opening::Nothing => None,
+            Opening::With(update) => Some(*update),
+            Opening::BeingErased => return Err(Problem::company_being_erased()),
+        };
         let mut live = waiting.clone().live(now);
         if let Some(before) = &before {
             callback.disconnect.tell_of_replaced(before).await?;
@@ -79,7 +82,7 @@ pub async fn confirm(
             live.clean_up_shard = Some(CLEAN_UP.to_owned());
             live.clean_up_at = Some(now.as_millisecond());
         }
-        if callback.connections.confirm(&waiting, &live, before.as_ref(), now).await? {
+        if callback.connections.confirm(&waiting, &live, before.as_ref(), opening, now).await? {
             return go_live(&callback, &live, &caller, now).await;
         }
         let is = callback.connections.get(&company).await?;
@@ -88,6 +91,9 @@ pub async fn confirm(
             && live.connection_id == waiting.connection_id
         {
             return go_live(&callback, live, &caller, now).await;
+        }
+        if callback.erasures.is_under_way(&company).await? {
+            return Err(Problem::company_being_erased());
         }
         // Another connection came meanwhile, a migrated one for example: it is the one to replace.
         if id(is.as_ref()) == id(before.as_ref()) {

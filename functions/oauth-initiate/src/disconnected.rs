@@ -21,7 +21,8 @@ use quickbooks::Environment;
 
 /// Nobody gets the page faster. Asking for a proof takes a fraction of it in a warm process.
 const AS_SLOW: Duration = Duration::from_millis(400);
-/// Nobody gets it later, as far as it is up to us.
+/// How long noting the hint, and sending it on, are waited for each: nobody gets the page much later, as
+/// far as it is up to us.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the page works with.
@@ -46,10 +47,8 @@ pub async fn disconnected_page(
     let realm = query_value(&parts, "realmId").and_then(|realm| realm.parse::<RealmId>().ok());
     let hint = async {
         let Some(realm) = realm else { return };
-        match tokio::time::timeout(PATIENCE, disconnected.prove(&realm)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "could not ask for a proof of a connection"),
-            Err(_) => tracing::error!("asking for a proof of a connection took too long"),
+        if let Err(error) = disconnected.prove(&realm).await {
+            tracing::error!(%error, "could not ask for a proof of a connection; the next hint asks again");
         }
     };
     tokio::join!(hint, tokio::time::sleep(AS_SLOW));
@@ -65,13 +64,32 @@ pub async fn disconnected_page(
 
 impl Disconnected {
     async fn prove(&self, realm: &RealmId) -> platform::Result<()> {
-        let Some(company) = self.connections.company_of(self.environment, realm).await? else {
+        let owner = self.connections.company_of(self.environment, realm);
+        let Some(company) = in_time("find a realm's company", owner).await? else {
             return Ok(());
         };
         let now = self.clock.now().await;
-        if self.connections.ask_for_proof(&company, realm, now).await? {
-            self.requests.send(&RefreshRequest::Prove { company_id: company }).await?;
+        let noted = in_time("note a hint", self.connections.ask_for_proof(&company, realm, now));
+        let asked = match noted.await {
+            Ok(false) => return Ok(()),
+            Ok(true) => {
+                let request = RefreshRequest::Prove { company_id: company.clone() };
+                in_time("send a hint on", self.requests.send(&request)).await
+            }
+            Err(error) => Err(error),
+        };
+        // The note alone would close the door for an hour, and nobody would have asked.
+        if asked.is_err() {
+            in_time("take a hint back", self.connections.proof_not_asked(&company, now)).await?;
         }
-        Ok(())
+        asked
     }
+}
+
+async fn in_time<T>(
+    call: &'static str,
+    asking: impl Future<Output = platform::Result<T>>,
+) -> platform::Result<T> {
+    let slow = |_| platform::Error::Aws { call, reason: "it took too long".to_owned() };
+    tokio::time::timeout(PATIENCE, asking).await.map_err(slow)?
 }

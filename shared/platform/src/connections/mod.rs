@@ -13,13 +13,15 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::ids::{CompanyId, RealmId};
 use jiff::{SignedDuration, Timestamp};
 use quickbooks::Environment;
 
 use crate::companies::Companies;
-use crate::dynamo::{self, Item, flag, met, ms, n, s};
+use crate::dynamo::{self, Item, flag, met, ms, n, not_met, s};
 use crate::error::{Error, Result};
 use crate::keys;
 
@@ -149,12 +151,14 @@ impl Connections {
 
     /// Makes a waiting connection the company's live one, in the place of `before`, in one transaction with
     /// the realm's guard. Answers false when the realm belongs to another company, the company has another
-    /// realm, or one of the rows changed meanwhile. `live` is [`Connection::live`] of the waiting one.
+    /// realm, or one of the rows changed meanwhile. `live` is [`Connection::live`] of the waiting one;
+    /// `opening` opens the company again if it was deleted ([`crate::erasure::lines`]).
     pub async fn confirm(
         &self,
         waiting: &Connection,
         live: &Connection,
         before: Option<&Connection>,
+        opening: Option<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<bool> {
         let call = "confirm the connection";
@@ -184,16 +188,13 @@ impl Connections {
             .expression_attribute_values(":now", ms(now))
             .build()
             .map_err(Error::aws(call))?;
-        dynamo::transact(
-            &self.client,
-            call,
-            vec![
-                TransactWriteItem::builder().put(put_live).build(),
-                TransactWriteItem::builder().put(put_guard).build(),
-                TransactWriteItem::builder().delete(delete).build(),
-            ],
-        )
-        .await
+        let mut actions = vec![
+            TransactWriteItem::builder().put(put_live).build(),
+            TransactWriteItem::builder().put(put_guard).build(),
+            TransactWriteItem::builder().delete(delete).build(),
+        ];
+        actions.extend(opening);
+        dynamo::transact(&self.client, call, actions).await
     }
 
     /// Gives a connection's realm to its company, unless it is another one's.
@@ -272,9 +273,31 @@ impl Connections {
             .expression_attribute_values(":connected", s("connected"))
             .expression_attribute_values(":now", ms(now))
             .expression_attribute_values(":before", ms(now - PROOF_EVERY))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        met(result, "note that a proof is asked for")
+        let Err(error) = result else { return Ok(true) };
+        let row: Option<Connection> = not_met(error, "note that a proof is asked for")?
+            .map(|item| dynamo::from_item("a connection", item))
+            .transpose()?;
+        // The first try's answer was lost, and the AWS client has tried again.
+        Ok(row.is_some_and(|row| row.proof_asked_at == Some(now.as_millisecond())))
+    }
+
+    /// Takes the note back that was made at `noted`: the proof could not be asked for, and the next hint
+    /// counts.
+    pub async fn proof_not_asked(&self, company: &CompanyId, noted: Timestamp) -> Result<()> {
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(keys::connection(company)))
+            .update_expression("REMOVE proofAskedAt")
+            .condition_expression("proofAskedAt = :noted")
+            .expression_attribute_values(":noted", ms(noted))
+            .send()
+            .await;
+        met(result, "take back that a proof is asked for").map(|_| ())
     }
 
     /// Marks a connection whose access Intuit has taken away. Answers false when it is another

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,15 @@ pub struct Line {
     pub again_at: Option<i64>,
 }
 
+impl Line {
+    /// Whether nothing may be stored of what was asked for then: neither while the erasure runs, since it
+    /// may have passed already, nor after it.
+    fn forbids(&self, asked: Timestamp) -> bool {
+        let asked_before = self.at >= asked.as_millisecond();
+        self.again_at.is_none() && (self.state == State::Erasing || asked_before)
+    }
+}
+
 /// What a request to erase a company comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
@@ -70,6 +79,17 @@ fn decide(line: Option<&Line>, requested: Timestamp) -> Begun {
             _ => Begun::Yes,
         },
     }
+}
+
+/// Whether a company may be connected, and what that takes.
+#[derive(Debug)]
+pub enum Opening {
+    /// It was never deleted.
+    Nothing,
+    /// It was: this belongs into the transaction.
+    With(Box<TransactWriteItem>),
+    /// Not now.
+    BeingErased,
 }
 
 /// The lines, in the audit trail's table.
@@ -175,10 +195,10 @@ impl Erasures {
         Ok(gone.map(|line| line.company).collect())
     }
 
-    /// Whether the company was deleted after somebody asked for something, and not connected again.
+    /// Whether the company is being deleted, or was deleted after somebody asked for something and not
+    /// connected again.
     pub async fn is_deleted_since(&self, company: &CompanyId, asked: Timestamp) -> Result<bool> {
-        let line = self.line(company).await?;
-        Ok(line.is_some_and(|line| line.again_at.is_none() && line.at >= asked.as_millisecond()))
+        Ok(self.line(company).await?.is_some_and(|line| line.forbids(asked)))
     }
 
     /// Whether the company was deleted and not connected again.
@@ -186,24 +206,29 @@ impl Erasures {
         Ok(self.line(company).await?.is_some_and(|line| line.again_at.is_none()))
     }
 
-    /// Opens a deleted company again, since it is being connected; whenever it is connected, a deletion that
-    /// was asked for earlier comes too late. Answers false while it is being erased.
-    /// A company that was never deleted is open.
-    pub async fn open_again(&self, company: &CompanyId, now: Timestamp) -> Result<bool> {
-        let result = self
-            .update(company)
-            .update_expression("SET againAt = :now")
-            .condition_expression("#state = :erased")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":erased", s("erased"))
-            .expression_attribute_values(":now", ms(now))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) => not_met(error, "open a deleted company again").map(|line| line.is_none()),
-        }
+    /// What has to be written of the line in the transaction that makes a company's connection live.
+    ///
+    /// From then on the company is as any other, and a deletion that was asked for earlier comes too late.
+    /// A confirmation that does not come off leaves the line as it is: a deletion on its way counts.
+    pub async fn opening(&self, company: &CompanyId, now: Timestamp) -> Result<Opening> {
+        let call = "open a deleted company again";
+        Ok(match self.line(company).await?.map(|line| line.state) {
+            None => Opening::Nothing,
+            Some(State::Erasing) => Opening::BeingErased,
+            Some(State::Erased) => {
+                let update = Update::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key(company)))
+                    .update_expression("SET againAt = :now")
+                    .condition_expression("#state = :erased")
+                    .expression_attribute_names("#state", "state")
+                    .expression_attribute_values(":erased", s("erased"))
+                    .expression_attribute_values(":now", ms(now))
+                    .build()
+                    .map_err(Error::aws(call))?;
+                Opening::With(Box::new(TransactWriteItem::builder().update(update).build()))
+            }
+        })
     }
 
     async fn line(&self, company: &CompanyId) -> Result<Option<Line>> {
@@ -260,6 +285,20 @@ mod tests {
     fn a_request_that_comes_again_changes_nothing() {
         assert_eq!(decide(Some(&line(State::Erased, 5, None)), at(5)), Begun::Already);
         assert_eq!(decide(Some(&line(State::Erased, 5, None)), at(4)), Begun::Already);
+    }
+
+    #[test]
+    fn nothing_of_a_company_is_stored_while_it_is_being_erased_or_of_what_was_asked_for_before() {
+        let mut line = line(State::Erasing, 5, None);
+        line.at = at(5).as_millisecond();
+        // Asked for before the erasure began, and while it ran.
+        assert!(line.forbids(at(4)));
+        assert!(line.forbids(at(6)));
+        line.state = State::Erased;
+        assert!(line.forbids(at(4)));
+        assert!(!line.forbids(at(6)), "it is being connected anew");
+        line.again_at = Some(at(7).as_millisecond());
+        assert!(!line.forbids(at(4)));
     }
 
     #[test]

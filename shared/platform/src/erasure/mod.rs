@@ -10,5 +10,5 @@
 pub mod lines;
 pub mod rows;
 
-pub use lines::{Begun, Erasures};
+pub use lines::{Begun, Erasures, Opening};
 pub use rows::{Budget, Eraser};

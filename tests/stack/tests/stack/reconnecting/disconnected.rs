@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use stack_tests::stack::Stack;
 use stack_tests::stack::company::Company;
 
@@ -58,6 +59,28 @@ async fn a_hint_asks_for_a_proof_at_most_once_an_hour_and_changes_nothing() {
     stack.sandbox().advance(101).await;
     open(&stack, &query).await;
     assert_eq!(proofs(&stack, mark).await, 2);
+}
+
+/// The note of the first one would close the door for an hour, and nobody would have asked.
+#[tokio::test]
+async fn a_hint_that_could_not_be_sent_on_leaves_the_door_open_for_the_next() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    stack.connect(&company).await;
+    let query = format!("?realmId={}", company.realm);
+    let refused = json!({
+        "function": "oauth-initiate", "action": "sqs:SendMessage", "calls": 1, "status": 400,
+    });
+    stack.control().refuse(&refused).await;
+    assert_eq!(open(&stack, &query).await.status, 200);
+    assert_eq!(stack.control().applied().await, 1);
+    stack.control().clear_rules().await;
+    assert_eq!(asked_at(&stack, &company).await, None);
+
+    let mark = stack.control().mark().await;
+    open(&stack, &query).await;
+    assert_eq!(proofs(&stack, mark).await, 1);
+    assert!(asked_at(&stack, &company).await.is_some());
 }
 
 #[tokio::test]
