@@ -273,11 +273,11 @@ impl Migration {
     ) -> platform::Result<Stepped> {
         let connection = &begun.connection;
         let Some(origin) = crate::judge::origin(one, connection) else {
-            // Begun with another export, and not known to be kept: there is nothing to try. Whoever began
-            // may have died right after the tokens were stored.
-            self.secrets.destroy(&connection.secret).await?;
+            // Begun with another export, and not known to be kept: there is nothing to try. It is refused
+            // first, so that nobody asks Intuit with it from then on. Whoever began may have died right
+            // after the tokens were stored: what is refused is buried with its secret, if it has one.
             let now = self.clock.now().await;
-            self.connections.refuse_migrating(begun, "not in this export any more", now).await?;
+            self.connections.refuse_forgotten(begun, now).await?;
             return Ok(Stepped::Done);
         };
         let row = &rows[origin.row];

@@ -162,7 +162,8 @@ impl Connections {
         met(put.send().await, "begin to prove exported tokens")
     }
 
-    /// Says that the secret holds the exported tokens.
+    /// Says that the secret holds the exported tokens. Of tokens that were refused meanwhile it says that
+    /// there is a secret to destroy.
     pub async fn migrating_is_ready(&self, migrating: &Migrating) -> Result<bool> {
         let result = self
             .update(&migrating.connection)
@@ -192,6 +193,30 @@ impl Connections {
             .send()
             .await;
         met(result, "refuse exported tokens")
+    }
+
+    /// Says that tokens of an earlier export, which this one does not have, will not be tried. `ready` has
+    /// their secret looked for and destroyed. Answers false when somebody stored them meanwhile, or goes on.
+    pub async fn refuse_forgotten(&self, migrating: &Migrating, now: Timestamp) -> Result<bool> {
+        let result = self
+            .update(&migrating.connection)
+            .condition_expression(
+                "connectionId = :connection AND ready = :false AND #status = :begun \
+                 AND attribute_not_exists(refreshOwner)",
+            )
+            .update_expression(
+                "SET #status = :refused, lastRefreshResult = :reason, cleanUpAt = :now, ready = :true",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":false", flag(false))
+            .expression_attribute_values(":true", flag(true))
+            .expression_attribute_values(":begun", s("unconfirmed"))
+            .expression_attribute_values(":refused", s("reconnectRequired"))
+            .expression_attribute_values(":reason", s("not in this export any more"))
+            .expression_attribute_values(":now", ms(now))
+            .send()
+            .await;
+        met(result, "refuse forgotten tokens")
     }
 
     /// Says that the secret of refused tokens is destroyed; nothing of them is left to do.
