@@ -20,13 +20,15 @@ const STALE_DAYS: i64 = 60;
 /// Measures the age of the oldest refresh token and of the longest overdue warning. Reads the first row
 /// of each part of two indexes.
 pub async fn watch_the_rare_sweeps(refresh: &TokenRefresh, now: Timestamp) -> Result<()> {
-    let oldest = age(earliest(refresh, DueIndex::RefreshAge).await?, now);
-    let overdue = age(earliest(refresh, DueIndex::HardExpiry).await?, now);
-    let days = oldest.as_secs_f64() / 86_400.0;
-    telemetry::metric("OldestRefreshTokenDays", days, Unit::None, now);
-    let hours = overdue.as_secs_f64() / 3600.0;
-    telemetry::metric("OverdueWarningHours", hours, Unit::None, now);
-    Ok(())
+    let oldest = earliest(refresh, DueIndex::RefreshAge).await.map(|since| {
+        let days = age(since, now).as_secs_f64() / 86_400.0;
+        telemetry::metric("OldestRefreshTokenDays", days, Unit::None, now);
+    });
+    let overdue = earliest(refresh, DueIndex::HardExpiry).await.map(|since| {
+        let hours = age(since, now).as_secs_f64() / 3600.0;
+        telemetry::metric("OverdueWarningHours", hours, Unit::None, now);
+    });
+    oldest.and(overdue)
 }
 
 async fn earliest(refresh: &TokenRefresh, index: DueIndex) -> Result<Option<Timestamp>> {

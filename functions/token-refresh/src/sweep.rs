@@ -39,7 +39,9 @@ pub async fn begin(refresh: &TokenRefresh, kind: SweepKind, began: Instant) -> R
         SweepKind::HardExpiry => Ok(()),
     };
     if let Err(error) = measured {
-        tracing::warn!(%run, %error, "could not measure the ages of tokens; the sweep goes on");
+        tracing::error!(%run, %error, "could not measure the ages of tokens; the sweep goes on");
+        // The alarms on those ages are silent without them.
+        telemetry::metric("TokenAgesNotMeasured", 1.0, Unit::Count, now);
     }
     tracing::info!(%run, "a sweep begins");
     read_on(refresh, &run, began).await

@@ -101,6 +101,31 @@ async fn a_refresh_token_of_80_days_raises_the_alarm_and_one_of_79_does_not() {
     stack.uproot(&all).await;
 }
 
+/// The alarms on those ages are silent without them.
+#[tokio::test]
+async fn ages_that_could_not_be_measured_for_half_an_hour_raise_an_alarm() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.other_connections_rest(&[]).await;
+    let denied = json!({
+        "function": "token-refresh", "action": "dynamodb:Query", "calls": 1, "status": 400,
+    });
+    let fail = async |times| {
+        let since = Timestamp::now();
+        for _ in 0..times {
+            stack.control().refuse(&denied).await;
+            stack.sweep_connections("access", SOON).await;
+            stack.control().clear_rules().await;
+        }
+        let overdue = measure(&stack, "WarningsAreLate", since).await;
+        assert_eq!(overdue.len(), times, "the other age is measured all the same");
+        measure(&stack, "TokenAgesUnknown", since).await
+    };
+    assert_eq!(fail(5).await, [1.0; 5]);
+    assert_eq!(state(&stack, "TokenAgesUnknown").await, "OK");
+    assert_eq!(fail(1).await, [1.0]);
+    assert_eq!(state(&stack, "TokenAgesUnknown").await, "ALARM");
+}
+
 #[tokio::test]
 async fn ten_failed_refreshes_raise_the_alarm_and_nine_do_not() {
     let (stack, _alone) = Stack::alone().await;
