@@ -43,7 +43,7 @@ impl<S: Surroundings> Refresher<S> {
     async fn store_and_settle(&self, lease: &Lease, tokens: TokenSet) -> Result<(), TokenError> {
         let before = &lease.connection;
         let mut pause = Duration::from_millis(500);
-        let mut told = false;
+        let (mut held, mut told) = (false, false);
         while let Err(error) =
             self.world.store(&before.secret, &lease.promised, lease.fence, &tokens).await
         {
@@ -53,8 +53,10 @@ impl<S: Surroundings> Refresher<S> {
                 return Ok(());
             }
             // Now, and not at the end: whoever waits for less than the lease may not get there.
+            if !held {
+                held = self.hold(lease).await;
+            }
             if !told {
-                self.hold(lease).await;
                 self.world.note(before, Outcome::Failed(NOT_STORED)).await;
                 told = true;
             }
@@ -67,13 +69,16 @@ impl<S: Surroundings> Refresher<S> {
         self.settle(lease, &tokens).await
     }
 
-    /// Extends the lease, so that nobody asks Intuit with a value that it has replaced.
-    async fn hold(&self, lease: &Lease) {
+    /// Extends the lease, so that nobody asks Intuit with a value that it has replaced. Answers false when
+    /// DynamoDB takes no writes either.
+    async fn hold(&self, lease: &Lease) -> bool {
         let until = lease.until.max(self.world.now().await + HELD_FOR);
-        let kept = GivenBack::Kept { reason: NOT_STORED, until };
-        if let Err(error) = self.world.give_back(lease, &kept).await {
+        let kept =
+            self.world.give_back(lease, &GivenBack::Kept { reason: NOT_STORED, until }).await;
+        if let Err(error) = &kept {
             tracing::warn!(company = %lease.connection.company, %error, "could not extend the refresh lease");
         }
+        kept.is_ok()
     }
 
     /// Points the row at tokens that are stored.

@@ -221,6 +221,11 @@ impl Surroundings for Handle {
 
     async fn give_back(&self, lease: &Lease, outcome: &GivenBack<'_>) -> Result<bool> {
         let (lease, mut outcome) = (lease.clone(), Owned::of(outcome));
+        let extends = matches!(&outcome, Owned::Kept { until, .. } if *until > lease.until);
+        if extends && self.world().hit(|weather| weather.extension_fails) {
+            self.before(Call::GiveBack).await;
+            return Err(aws("extend a lease"));
+        }
         let by = {
             let mut world = self.world();
             if let (Some(Broken::IgnoresTheRest), Owned::Kept { until, .. }) =
@@ -502,7 +507,7 @@ impl World {
                 self.quiet_until[company] = since_epoch(*after) - by.ahead;
             }
             Owned::Kept { until, .. } if *until > lease.until => {
-                self.held(by, since_epoch(*until) - by.ahead);
+                self.held(lease, by.process, since_epoch(*until) - by.ahead);
             }
             Owned::Kept { .. } => self.meet(Met::LeaseKept),
             Owned::RefusedForGood { .. } => self.check_end(&unwritten, by.refused),
@@ -516,11 +521,13 @@ impl World {
 /// The effects on secrets and at Intuit.
 impl World {
     /// A process that has an answer which it could not store has extended its lease.
-    fn held(&mut self, by: Giver, end: i64) {
+    fn held(&mut self, lease: &Lease, by: usize, end: i64) {
         self.meet(Met::AnswerHeld);
-        for grant in &mut self.grants {
+        let Self { grants, chains, .. } = self;
+        for grant in grants {
             if let GrantState::Read { process, until, .. } = &mut grant.state
-                && *process == by.process
+                && *process == by
+                && chains[grant.chain].connection == lease.connection.connection_id
             {
                 *until = end.max(*until);
             }

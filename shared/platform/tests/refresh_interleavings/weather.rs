@@ -16,6 +16,8 @@ pub(crate) struct Weather {
     pub row_read_fails: u32,
     /// DynamoDB does not answer a write, and has not done it.
     pub row_write_fails: u32,
+    /// The same for the extension of a lease.
+    pub extension_fails: u32,
     /// A write is done and its answer lost; or it is done a few seconds later.
     pub row_answer_lost: u32,
     /// The AWS client repeats a write whose first answer was lost.
@@ -93,6 +95,7 @@ impl Weather {
             row_write_fails: rng.pick(&[0, 200, 400]),
             put_answer_lost: rng.pick(&[0, 300, 800]),
             put_outage: Some((0, until)),
+            extension_fails: rng.pick(&[0, 1_000, 1_000]),
             stale: rng.pick(&[0, 500, 1_000]),
             intuit: rng.pick(&[0, 0, 200]),
             clocks_apart: rng.chance(500),
