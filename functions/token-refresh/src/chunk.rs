@@ -12,7 +12,7 @@ use platform::Result;
 use platform::refresh_requests::RefreshRequest;
 use platform::sweep_runs::Counts;
 
-use crate::{RESERVE, SPACING, TIME_OUT, TokenRefresh, keep, report};
+use crate::{KEPT_BACK, SPACING, TIME_OUT, TokenRefresh, keep, report};
 
 /// What one company may take: 10 s of waiting for somebody else's refresh, 30 s of waiting for Intuit, and
 /// the rest for AWS. Nobody is begun with less: an answer that is on its way when the time is over would
@@ -40,7 +40,7 @@ pub async fn handle(
         handled = companies.len();
     }
     for company in &companies[handled..] {
-        if began.elapsed() + SPACING + ONE + RESERVE > TIME_OUT {
+        if began.elapsed() + SPACING + ONE + KEPT_BACK > TIME_OUT {
             break;
         }
         if run.kind != SweepKind::HardExpiry {
@@ -50,7 +50,7 @@ pub async fn handle(
         }
         // Storing new tokens is tried for longer than the function lives. One company whose secret takes
         // no writes must not take the others of its chunk with it; its tokens stay with this process.
-        let time = TIME_OUT.saturating_sub(began.elapsed() + RESERVE);
+        let time = TIME_OUT.saturating_sub(began.elapsed() + KEPT_BACK);
         match tokio::time::timeout(time, keep::alive(refresh, run, company)).await {
             Ok(Ok(keep::Kept::Done)) => counts.done += 1,
             Ok(Ok(keep::Kept::Skipped(why))) => {

@@ -50,7 +50,7 @@ pub const TIME_OUT: Duration = Duration::from_mins(3);
 pub const SPACING: Duration = Duration::from_millis(500);
 
 /// Kept of the function's time for what follows on a refresh: counting, and sending a chunk's rest.
-pub(crate) const RESERVE: Duration = Duration::from_secs(15);
+pub(crate) const KEPT_BACK: Duration = Duration::from_secs(15);
 
 /// How long storing what earlier calls could not store may take at the beginning of a call.
 const SAVING: Duration = Duration::from_secs(30);
@@ -175,6 +175,6 @@ async fn in_time(
         call: "refresh a company",
         reason: "it takes longer than the function lives; the message comes again".to_owned(),
     };
-    let time = TIME_OUT.saturating_sub(began.elapsed() + RESERVE);
+    let time = TIME_OUT.saturating_sub(began.elapsed() + KEPT_BACK);
     tokio::time::timeout(time, refresh).await.map_err(slow)?
 }
