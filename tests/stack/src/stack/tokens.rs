@@ -61,6 +61,15 @@ impl Stack {
         self.get(&company.admin, &format!("/status?companyId={}", company.id)).await.ok()
     }
 
+    /// The version of the tokens that are stored for a company, by its name in Secrets Manager.
+    pub async fn stored_tokens(&self, company: &Company) -> String {
+        let row = self.connection_row(company).await;
+        let secret = json!({ "SecretId": row["secret"] });
+        let (status, answer) = self.aws("secretsmanager", "GetSecretValue", &secret).await;
+        let version = answer["VersionId"].as_str().map(str::to_owned);
+        version.unwrap_or_else(|| panic!("no tokens are stored: {status}"))
+    }
+
     /// Sets one attribute of that row; the value is given as DynamoDB writes it.
     pub async fn set_connection(&self, company: &Company, attribute: &str, value: &Value) {
         self.set("Connections", &connection_key(company), attribute, value).await;
