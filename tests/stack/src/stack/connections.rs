@@ -224,6 +224,16 @@ impl Stack {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Has token-refresh work on a message now, past its queue, which would bring the message of a killed
+    /// process again, much later. Answers when it is done, or when its process is dead.
+    pub async fn work_on_refresh(&self, request: &Value) {
+        let message = json!({
+            "messageId": "1", "body": request.to_string(),
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:Refreshes",
+        });
+        self.try_invoke("token-refresh", &json!({ "Records": [message] })).await;
+    }
+
     /// How long a message of token-refresh's queue is hidden while it is worked on, in seconds.
     pub async fn hide_refreshes_for(&self, seconds: u32) {
         let url = self.is.queues.get("Refreshes").expect("the queue is there");

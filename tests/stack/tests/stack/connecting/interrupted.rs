@@ -130,3 +130,36 @@ async fn a_connection_that_is_given_up_while_its_secret_is_made_leaves_none() {
     assert_ne!(confirm(&stack, &company.admin, &company.id).await.status, 200);
     nothing_is_orphaned(&stack, &company, "given up").await;
 }
+
+/// The note that a connection may be confirmed was written and its answer was lost; before the AWS client
+/// writes it again, the user has confirmed, so the second write finds the row gone.
+#[tokio::test]
+async fn a_connection_that_is_confirmed_before_the_callback_knows_keeps_its_secret() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let mut visitor = Visitor::default();
+    let back = callback(&stack, &company, &mut visitor).await;
+    let note = json!({
+        "function": "oauth-callback", "action": "dynamodb:UpdateItem", "calls": 1,
+        "resource": format!("table/{}", stack.table("Connections")),
+    });
+    let (mut lost, mut late) = (note.clone(), note);
+    lost["when"] = "after".into();
+    (late["nth"], late["delayMs"]) = (2.into(), 4000.into());
+    stack.control().cut(&lost).await;
+    stack.control().delay(&late).await;
+    let opening = visitor.open(&stack, &back);
+    let confirming = async {
+        eventually("the note, and the second one", Duration::from_secs(20), async || {
+            (stack.control().applied().await == 2).then_some(())
+        })
+        .await;
+        confirm(&stack, &company.admin, &company.id).await
+    };
+    let (page, confirmed) = tokio::join!(opening, confirming);
+    stack.control().clear_rules().await;
+    assert_eq!(confirmed.status, 200, "{confirmed:?}");
+    assert!(page.status < 400, "{} {}", page.status, page.text);
+    assert_eq!(tested(&stack, &company).await["connected"], true);
+    nothing_is_orphaned(&stack, &company, "confirmed early").await;
+}

@@ -111,3 +111,43 @@ async fn a_run_that_is_killed_anywhere_goes_on_and_loses_no_connection() {
         assert!(works(&stack, company).await, "{} {}", kill.when, kill.call);
     }
 }
+
+/// A run died between storing an exported token and saying so, and the next export has that token no more:
+/// nobody may ask Intuit with it from the moment on at which its secret is to go.
+#[tokio::test]
+async fn a_token_that_left_the_export_is_refused_before_its_secret_goes() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.company("empty").await;
+    let token = old_token(&stack, &company.realm).await;
+    let crash = async |when: &str, action: &str| {
+        let mut order = at("token-migration", when);
+        (order["action"], order["calls"]) = (action.into(), 1.into());
+        stack.control().crash(&order).await;
+    };
+    let invoke = async |key: &str| {
+        stack.invoke_long("token-migration", &json!({ "export": key })).await;
+        assert_eq!(stack.control().applied().await, 1);
+        stack.control().clear_rules().await;
+    };
+    let mut first = Export::default();
+    first.add(&company.id, "anna", &company.realm, &token, &json!({}));
+    let first = first.upload(&stack, "first").await;
+    crash("after", "secretsmanager:PutSecretValue").await;
+    invoke(&first).await;
+    assert_eq!(outside::secrets(&stack, &company.id).await.len(), 1);
+
+    let mut second = Export::default();
+    second.add(&company.id, "ben", &company.realm, "RT1-long-dead", &json!({}));
+    let second = second.upload(&stack, "second").await;
+    crash("before", "secretsmanager:DeleteSecret").await;
+    invoke(&second).await;
+    let begun = row(&stack, "migrating", &company.id).await;
+    assert_eq!(begun["status"], "reconnectRequired", "{begun}");
+
+    run(&stack, &second).await;
+    let report = report(&stack, &second).await;
+    assert_eq!(result(&report, &company.id)["outcome"], "dead", "{report}");
+    assert!(outside::secrets(&stack, &company.id).await.is_empty());
+    let tokens = stack.sandbox().counters(&company.realm).await["tokens"].clone();
+    assert_eq!(tokens["refresh"].as_u64().unwrap_or_default(), 0, "{tokens}");
+}

@@ -123,6 +123,34 @@ async fn the_five_minute_sweep_sees_what_is_in_use_and_leaves_the_rest_in_peace(
     stack.uproot(&all).await;
 }
 
+/// A chunk that waited for more than ten minutes: a newer run, if there is one, has its companies.
+#[tokio::test]
+async fn an_old_chunk_counts_where_no_newer_run_has_its_companies() {
+    let (stack, _alone) = Stack::alone().await;
+    stack.other_connections_rest(&[]).await;
+    let all = stack.plant(2, 3300).await;
+    let [early, late] = all.as_slice() else { unreachable!() };
+    let run = format!("access/{:.3}/00000000", stack.sandbox().now().await);
+    stack.sandbox().advance(605).await;
+    let now = stack.sandbox().now().await.as_millisecond();
+    for company in &all {
+        put(&stack, company, "activeAt", now).await;
+    }
+    let chunk = |company: &Company| {
+        let chunk = format!("chunk-{}", company.id);
+        json!({ "ask": "sweep", "run": run, "chunk": chunk, "companies": [company.id] })
+    };
+    stack.work_on_refresh(&chunk(early)).await;
+    assert_eq!(refreshes(&stack, early).await, 1, "schedules are far apart, or off");
+
+    stack.other_connections_rest(&[]).await;
+    let newer = stack.sweep_connections("access", SOON).await;
+    assert_eq!(numbers(&newer), [0, 0, 0, 0, 0], "{newer}");
+    stack.work_on_refresh(&chunk(late)).await;
+    assert_eq!(refreshes(&stack, late).await, 0, "a newer run would have handed it out");
+    stack.uproot(&all).await;
+}
+
 /// Killed right before it asks Intuit for the third company: the message comes again.
 #[tokio::test]
 async fn a_function_that_dies_in_the_middle_of_a_chunk_loses_and_doubles_nothing() {

@@ -125,13 +125,8 @@ impl Asker {
                 stack.post(&company.admin, "/refresh", &body).await;
             }
             Self::Proof => {
-                // Not by the queue, which would bring the message of a killed process again, much later.
-                let body = json!({ "ask": "prove", "companyId": company.id }).to_string();
-                let message = json!({
-                    "messageId": "1", "body": body,
-                    "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:Refreshes",
-                });
-                stack.try_invoke("token-refresh", &json!({ "Records": [message] })).await;
+                let request = json!({ "ask": "prove", "companyId": company.id });
+                stack.work_on_refresh(&request).await;
             }
         }
     }
