@@ -1,6 +1,8 @@
 //! A company's tokens: what Intuit was asked for them, how the connection stands, and time passing
 //! until they end.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::Stack;
@@ -61,13 +63,14 @@ impl Stack {
         self.get(&company.admin, &format!("/status?companyId={}", company.id)).await.ok()
     }
 
-    /// The version of the tokens that are stored for a company, by its name in Secrets Manager.
-    pub async fn stored_tokens(&self, company: &Company) -> String {
+    /// The versions of a company's tokens that are stored, by their names in Secrets Manager.
+    pub async fn stored_tokens(&self, company: &Company) -> BTreeSet<String> {
         let row = self.connection_row(company).await;
-        let secret = json!({ "SecretId": row["secret"] });
-        let (status, answer) = self.aws("secretsmanager", "GetSecretValue", &secret).await;
-        let version = answer["VersionId"].as_str().map(str::to_owned);
-        version.unwrap_or_else(|| panic!("no tokens are stored: {status}"))
+        let secret = json!({ "SecretId": row["secret"], "IncludeDeprecated": true });
+        let (status, answer) = self.aws("secretsmanager", "ListSecretVersionIds", &secret).await;
+        assert_eq!(status, 200, "{answer}");
+        let versions = answer["Versions"].as_array().into_iter().flatten();
+        versions.filter_map(|version| version["VersionId"].as_str().map(str::to_owned)).collect()
     }
 
     /// Sets one attribute of that row; the value is given as DynamoDB writes it.
