@@ -25,12 +25,13 @@ async fn load() -> Result<(Manage, Activity)> {
     let intuit = Intuit::from_env()?;
     let activity = platform.activity()?;
     let disconnect = platform.disconnect(&intuit, REVOKE_WITHIN)?;
+    let quickbooks = platform.quickbooks(&intuit)?;
     let manage = Manage {
         connections: platform.connections(),
         settings: platform.settings(),
-        quickbooks: platform.quickbooks(&intuit)?,
+        refresher: quickbooks.refresher().clone(),
+        quickbooks,
         pace: platform.interactive_pace(),
-        refresher: platform.refresher(&intuit, platform.secrets()?)?,
         disconnect: disconnect.clone(),
         start_over: platform.start_over(disconnect),
         erasures: platform.erasures(),

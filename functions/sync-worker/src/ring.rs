@@ -11,6 +11,7 @@ use crate::drain::{self, Slice};
 /// Drains a slice of the company that the ring names. A ring that cannot be read goes to the queue
 /// `DeadLetters` by redrive, with its alarm.
 pub async fn handle(worker: &Worker, event: Value) -> Result<Value, lambda_runtime::Error> {
+    worker.quickbooks.refresher().save_first().await;
     let batch: Batch = serde_json::from_value(event)?;
     let mut again = Vec::new();
     for message in &batch.records {

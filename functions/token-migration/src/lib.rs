@@ -135,6 +135,7 @@ impl Migration {
     /// # Errors
     /// When AWS did not do what was asked: invoke again.
     pub async fn handle(&self, event: Value) -> platform::Result<Value> {
+        self.refresher.save_first().await;
         match self.carry_out(event).await {
             Ok(answer) => Ok(answer),
             Err(Error::Platform(error)) => Err(error),

@@ -52,9 +52,6 @@ pub const SPACING: Duration = Duration::from_millis(500);
 /// Kept of the function's time for what follows on a refresh: counting, and sending a chunk's rest.
 pub(crate) const KEPT_BACK: Duration = Duration::from_secs(15);
 
-/// How long storing what earlier calls could not store may take at the beginning of a call.
-const SAVING: Duration = Duration::from_secs(30);
-
 /// What is due when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
@@ -121,9 +118,7 @@ impl TokenRefresh {
     pub async fn handle(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
         let began = Instant::now();
         // Here more than elsewhere: nothing else is called every five minutes, whoever is in use.
-        if tokio::time::timeout(SAVING, self.refresher.save_all_unsaved()).await.is_err() {
-            tracing::warn!("storing what could not be stored before takes too long");
-        }
+        self.refresher.save_first().await;
         if event.get("Records").is_some() {
             let batch: Batch = serde_json::from_value(event)?;
             return Ok(self.messages(&batch, began).await);
@@ -155,26 +150,8 @@ impl TokenRefresh {
                 chunk::handle(self, &run, &chunk, &companies, began).await
             }
             RefreshRequest::ReadOn { run } => sweep::read_on(self, &run, began).await.map(|_| ()),
-            RefreshRequest::Renew { company_id } => {
-                in_time(began, prove::renew(self, &company_id)).await
-            }
-            RefreshRequest::Prove { company_id } => {
-                in_time(began, prove::prove(self, &company_id)).await
-            }
+            RefreshRequest::Renew { company_id } => prove::renew(self, &company_id).await,
+            RefreshRequest::Prove { company_id } => prove::prove(self, &company_id).await,
         }
     }
-}
-
-/// Storing new tokens is tried for longer than the function lives. Whoever is killed over it loses them;
-/// whoever gives up leaves them to the process.
-async fn in_time(
-    began: Instant,
-    refresh: impl Future<Output = platform::Result<()>>,
-) -> platform::Result<()> {
-    let slow = |_| platform::Error::Aws {
-        call: "refresh a company",
-        reason: "it takes longer than the function lives; the message comes again".to_owned(),
-    };
-    let time = TIME_OUT.saturating_sub(began.elapsed() + KEPT_BACK);
-    tokio::time::timeout(time, refresh).await.map_err(slow)?
 }

@@ -15,14 +15,15 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 async fn load() -> Result<TokenRefresh> {
     let platform = Platform::load().await?;
     let intuit = Intuit::from_env()?;
+    let quickbooks = platform.quickbooks(&intuit)?;
     Ok(TokenRefresh {
         connections: platform.connections(),
         companies: platform.companies(),
         settings: platform.settings(),
         runs: platform.sweep_runs(),
         requests: platform.refresh_requests()?,
-        refresher: platform.refresher(&intuit, platform.secrets()?)?,
-        quickbooks: platform.quickbooks(&intuit)?,
+        refresher: quickbooks.refresher().clone(),
+        quickbooks,
         bus: platform.bus()?,
         thresholds: Thresholds::from_env()?,
         clock: platform.clock,

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::companies::Companies;
 use crate::connections::{Connection, Connections};
 use crate::error::Error;
+use crate::refresh::{OnAws, Refresher};
 use crate::tokens::{Access, TokenError, TokenProvider};
 
 /// Why a call on behalf of a company did not succeed.
@@ -61,6 +62,11 @@ impl QuickBooks {
         clock: Clock,
     ) -> Self {
         Self { tokens, client, connections, companies, bus, audit, clock, realm: None }
+    }
+
+    /// See [`TokenProvider::refresher`].
+    pub fn refresher(&self) -> &Refresher<OnAws> {
+        self.tokens.refresher()
     }
 
     /// The QuickBooks company that a company is connected to, or was last.

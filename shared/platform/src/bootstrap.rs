@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::companies::Companies;
 use crate::config::{self, Intuit, Tables};
 use crate::connections::Connections;
+use crate::deadline::in_time;
 use crate::disconnect::Disconnect;
 use crate::documents::Documents;
 use crate::doorbell::Doorbell;
@@ -318,7 +319,7 @@ where
     let adapter = Adapter::from(crate::http::finish(router, activity));
     let handler = async |event: LambdaEvent<Value>| -> Result<Value, lambda_runtime::Error> {
         if event.payload.pointer("/requestContext/http").is_none() {
-            return Box::pin(other(event.payload)).await;
+            return in_time(&event.context, Box::pin(other(event.payload))).await?;
         }
         let request: LambdaRequest = serde_json::from_value(event.payload)?;
         let response = adapter.clone().call(LambdaEvent::new(request, event.context)).await?;
@@ -332,7 +333,9 @@ pub async fn run_events<F>(handler: F) -> Result<(), lambda_runtime::Error>
 where
     F: AsyncFn(Value) -> Result<Value, lambda_runtime::Error>,
 {
-    let handler = async |event: LambdaEvent<Value>| Box::pin(handler(event.payload)).await;
+    let handler = async |event: LambdaEvent<Value>| {
+        in_time(&event.context, Box::pin(handler(event.payload))).await?
+    };
     lambda_runtime::run(service_fn(handler)).await
 }
 

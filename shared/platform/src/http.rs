@@ -4,13 +4,17 @@
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::{Router, body};
 use domain::ids::CompanyId;
+use lambda_http::RequestExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use lambda_http::request::RequestContext;
 use serde_json::Value;
 
 use crate::activity::{self, Activity};
+use crate::deadline::{self, OutOfTime};
 use crate::problem::Problem;
 
 /// The largest request body, in bytes (S1); a Lambda function gets at most 6 MB, base64 included.
@@ -213,8 +217,8 @@ fn company_id(text: Option<&str>) -> Result<CompanyId, Problem> {
 }
 
 /// Finishes a router: unknown routes and methods answer with problems, bodies are limited by
-/// [`JsonBody`] instead of by axum, answers are never cached, and what the caller may do counts as a
-/// use of the company's connection.
+/// [`JsonBody`] instead of by axum, answers are never cached, what the caller may do counts as a use of the
+/// company's connection, and what takes longer than the function may is answered with a problem.
 pub fn finish(router: Router, activity: Activity) -> Router {
     router
         .fallback(async || {
@@ -235,13 +239,22 @@ pub fn finish(router: Router, activity: Activity) -> Router {
         })
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn_with_state(activity, activity::beside))
-        .layer(axum::middleware::map_response(async |mut response: axum::response::Response| {
+        .layer(axum::middleware::from_fn(in_time))
+        .layer(axum::middleware::map_response(async |mut response: Response| {
             response
                 .headers_mut()
                 .entry(header::CACHE_CONTROL)
                 .or_insert(axum::http::HeaderValue::from_static("no-store"));
             response
         }))
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let Some(invocation) = request.lambda_context_ref().cloned() else {
+        return next.run(request).await;
+    };
+    let answer = deadline::in_time(&invocation, next.run(request)).await;
+    answer.unwrap_or_else(|OutOfTime| Problem::internal().into_response())
 }
 
 #[cfg(test)]

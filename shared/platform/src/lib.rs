@@ -4,7 +4,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`bootstrap`], [`config`], [`telemetry`], [`clock`] | how every function starts |
+//! | [`bootstrap`], [`config`], [`telemetry`], [`clock`], [`deadline`] | how every function starts, and ends in time |
 //! | [`http`], [`problem`], [`caller`] | requests in, RFC 9457 problems out, who may do what |
 //! | [`keys`], [`dynamo`] | the one place where table keys are made, and small DynamoDB helpers |
 //! | [`companies`], [`work`], [`journal`], [`doorbell`], [`queue`] | the work list, the company lease, the sends under way, the ring |
@@ -30,6 +30,7 @@ pub mod clock;
 pub mod companies;
 pub mod config;
 pub mod connections;
+pub mod deadline;
 pub mod disconnect;
 pub mod documents;
 pub mod doorbell;

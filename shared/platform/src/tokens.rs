@@ -73,6 +73,12 @@ impl TokenProvider {
         }
     }
 
+    /// The refresh protocol. Whoever else refreshes in this process uses the same one: it has the tokens that
+    /// could not be stored yet.
+    pub fn refresher(&self) -> &Refresher<OnAws> {
+        &self.refresher
+    }
+
     /// An access token that lasts for at least the margin, or that is the best there is.
     pub async fn access(&self, company: &CompanyId) -> Result<Access, TokenError> {
         let known = self.cached(company).await;

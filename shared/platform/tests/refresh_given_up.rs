@@ -23,8 +23,17 @@ use quickbooks::{AppCredentials, Environment, OAuthError, TokenGrant};
 struct Stage {
     row: Connection,
     secret: HashMap<String, TokenSet>,
-    takes_writes: bool,
+    puts: Puts,
     asked: u32,
+}
+
+/// What becomes of a put into the secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Puts {
+    Taken,
+    Refused,
+    /// It is never answered.
+    Hanging,
 }
 
 #[derive(Clone)]
@@ -83,12 +92,17 @@ impl Surroundings for World {
     }
 
     async fn store(&self, _: &str, version: &str, _: u64, tokens: &TokenSet) -> Result<()> {
-        let mut stage = self.stage();
-        if !stage.takes_writes {
-            return Err(Error::Aws { call: "store the tokens", reason: "refused".to_owned() });
+        let puts = self.stage().puts;
+        match puts {
+            Puts::Taken => {
+                self.stage().secret.insert(version.to_owned(), tokens.clone());
+                Ok(())
+            }
+            Puts::Refused => {
+                Err(Error::Aws { call: "store the tokens", reason: "refused".to_owned() })
+            }
+            Puts::Hanging => std::future::pending().await,
         }
-        stage.secret.insert(version.to_owned(), tokens.clone());
-        Ok(())
     }
 
     async fn app(&self, _: &Connection) -> std::result::Result<AppCredentials, OAuthError> {
@@ -136,7 +150,7 @@ fn stage() -> World {
         expiries: Expiries { access: now(), refresh: now(), hard: None, issued: now() },
     };
     let secret = HashMap::from([("v1".to_owned(), old)]);
-    World(Arc::new(Mutex::new(Stage { row, secret, takes_writes: false, asked: 0 })))
+    World(Arc::new(Mutex::new(Stage { row, secret, puts: Puts::Refused, asked: 0 })))
 }
 
 const PATIENCE: Duration = Duration::ZERO;
@@ -161,7 +175,7 @@ async fn given_up() -> (World, Refresher<World>, CompanyId) {
 #[tokio::test]
 async fn whoever_gives_up_waiting_leaves_the_new_tokens_with_the_process() {
     let (world, refresher, company) = given_up().await;
-    world.stage().takes_writes = true;
+    world.stage().puts = Puts::Taken;
     let connection = refresher.provide(&company, &wanted(), PATIENCE).await.unwrap();
     assert_eq!(connection.version_id, "promised");
     assert_eq!(world.stage().asked, 1, "Intuit is not asked again");
@@ -172,7 +186,7 @@ async fn whoever_gives_up_waiting_leaves_the_new_tokens_with_the_process() {
 #[tokio::test]
 async fn a_process_stores_what_it_holds_whatever_it_is_called_for() {
     let (world, refresher, company) = given_up().await;
-    world.stage().takes_writes = true;
+    world.stage().puts = Puts::Taken;
     refresher.save_all_unsaved().await;
     assert_eq!(world.stage().row.version_id, "promised");
     assert!(!refresher.holds_unsaved(&company));
@@ -192,4 +206,16 @@ async fn while_new_tokens_cannot_be_stored_nobody_asks_with_the_old_ones() {
     assert_eq!(world.stage().asked, 1);
     assert_eq!(world.stage().row.refresh_until, held, "and it keeps the others away again");
     assert!(refresher.holds_unsaved(&company));
+}
+
+/// However long the first put takes, no lease of those that wait behind it runs out meanwhile.
+#[tokio::test]
+async fn leases_are_extended_before_the_first_put_is_tried() {
+    let (world, refresher, _) = given_up().await;
+    world.stage().row.refresh_until = None;
+    world.stage().puts = Puts::Hanging;
+    let saving = tokio::time::timeout(Duration::from_millis(1), refresher.save_all_unsaved());
+    assert!(saving.await.is_err(), "the put hangs");
+    let held = Some((now() + HELD_FOR).as_millisecond());
+    assert_eq!(world.stage().row.refresh_until, held);
 }

@@ -8,7 +8,7 @@ use domain::ids::CompanyId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::dynamo::{self, Item, ms, n, not_met, s};
+use crate::dynamo::{self, Item, met, ms, n, not_met, s};
 use crate::error::{Error, Result};
 use crate::keys;
 
@@ -112,10 +112,13 @@ impl Erasures {
         requested: Timestamp,
         now: Timestamp,
     ) -> Result<Begun> {
-        let before = self.line(company).await?;
-        let begun = decide(before.as_ref(), requested);
-        let under_way = before.is_some_and(|line| line.state == State::Erasing);
-        if begun == Begun::Yes && !under_way {
+        loop {
+            let before = self.line(company).await?;
+            let begun = decide(before.as_ref(), requested);
+            let under_way = before.as_ref().is_some_and(|line| line.state == State::Erasing);
+            if begun != Begun::Yes || under_way {
+                return Ok(begun);
+            }
             let line = Line {
                 company: company.clone(),
                 item: keys::ERASED.to_owned(),
@@ -128,15 +131,33 @@ impl Erasures {
                 rows: 0,
                 again_at: None,
             };
-            self.client
-                .put_item()
-                .table_name(&self.table)
-                .set_item(Some(dynamo::to_item(&line)?))
-                .send()
-                .await
-                .map_err(Error::aws("write the line of a deleted company"))?;
+            if self.replace(before.as_ref(), &line).await? {
+                return Ok(begun);
+            }
+            // The company was connected again meanwhile, or somebody else erases it.
         }
-        Ok(begun)
+    }
+
+    /// Puts a line in the place of the one that was read. Answers false when there is another one by now.
+    async fn replace(&self, before: Option<&Line>, line: &Line) -> Result<bool> {
+        let put =
+            self.client.put_item().table_name(&self.table).set_item(Some(dynamo::to_item(line)?));
+        let put = match before {
+            None => put.condition_expression("attribute_not_exists(company)"),
+            Some(before) => {
+                let put = put
+                    .expression_attribute_names("#state", "state")
+                    .expression_attribute_values(":erased", s("erased"));
+                match before.again_at {
+                    None => put
+                        .condition_expression("#state = :erased AND attribute_not_exists(againAt)"),
+                    Some(again) => put
+                        .condition_expression("#state = :erased AND againAt = :again")
+                        .expression_attribute_values(":again", n(again)),
+                }
+            }
+        };
+        met(put.send().await, "write the line of a deleted company")
     }
 
     /// Whether the company is being erased.

@@ -47,7 +47,8 @@
 //! * That an answer survives that Intuit gave and nobody received. No protocol can: an admin must connect
 //!   again, if Intuit refuses the old value.
 //! * That a connection survives if Secrets Manager refuses writes just when Intuit has replaced the token,
-//!   and the process that has it dies, or is not called for longer than the lease and [`HELD_FOR`].
+//!   and the process that has it dies, or is not called for longer than the lease and [`HELD_FOR`]. An
+//!   invocation that runs out of time does not end the process ([`crate::deadline`]).
 //! * Anything, if the clocks of two processes are apart by more than the lease's reserve of 20 s.
 //!
 //! A condition that is not met means that somebody else was faster. It is never an authentication

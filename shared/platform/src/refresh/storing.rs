@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::ids::CompanyId;
 use jiff::SignedDuration;
 
-use super::{GivenBack, Lease, Outcome, Refresher, Surroundings, TokenError, signed};
+use super::{GivenBack, Lease, OnAws, Outcome, Refresher, Surroundings, TokenError, signed};
 use crate::connections::{Connection, ConnectionStatus};
 use crate::keys;
 use crate::secrets::TokenSet;
@@ -16,6 +16,8 @@ use crate::secrets::TokenSet;
 /// Nobody else asks Intuit for this long after a process tried in vain to store what Intuit gave it. Twice
 /// the five minutes after which token-refresh is called at the latest.
 pub const HELD_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// How long storing what earlier calls could not store may take at the beginning of a call.
+const SAVING: Duration = Duration::from_secs(30);
 /// What the row says meanwhile.
 const NOT_STORED: &str = "Secrets Manager does not store the new tokens";
 
@@ -130,6 +132,10 @@ impl<S: Surroundings> Refresher<S> {
     async fn save_unsaved(&self, whose: impl Fn(&Lease) -> bool) {
         let unsaved: Vec<Unsaved> =
             self.lock().values().filter(|unsaved| whose(&unsaved.lease)).cloned().collect();
+        // All of them first: a put that hangs may take the time of the others.
+        for Unsaved { lease, .. } in &unsaved {
+            self.hold(lease).await;
+        }
         for Unsaved { lease, tokens } in unsaved {
             match self.save(&lease, &tokens).await {
                 Ok(()) => {
@@ -148,16 +154,20 @@ impl<S: Surroundings> Refresher<S> {
             self.world.discard(before, tokens).await;
             return Ok(());
         }
-        if let Err(error) =
-            self.world.store(&before.secret, &lease.promised, lease.fence, tokens).await
-        {
-            self.hold(lease).await;
-            return Err(error.into());
-        }
+        self.world.store(&before.secret, &lease.promised, lease.fence, tokens).await?;
         self.settle(lease, tokens).await
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Unsaved>> {
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Refresher<OnAws> {
+    /// [`Refresher::save_all_unsaved`] at the beginning of an invocation, which has other things to do.
+    pub async fn save_first(&self) {
+        if tokio::time::timeout(SAVING, self.save_all_unsaved()).await.is_err() {
+            tracing::warn!("storing what could not be stored before takes too long");
+        }
     }
 }

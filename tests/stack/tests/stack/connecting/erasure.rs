@@ -1,5 +1,7 @@
 //! `company.deleted`: all of a company's data goes, and one line stays that says so (C11).
 
+mod connected_meanwhile;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use stack_tests::stack::stored::text;
 use stack_tests::stack::{Stack, eventually};
 
 use super::access::tested;
-use crate::outside::{self, Ear, Visitor, callback, live_grants, secrets, status};
+use crate::outside::{self, Ear, live_grants, secrets, status};
 
 const MOMENT: Duration = Duration::from_secs(40);
 /// Tables whose rows are a company's by their partition key.
@@ -262,70 +264,6 @@ async fn the_host_app_hears_of_an_erasure_although_telling_failed_at_first() {
     })
     .await;
     assert_eq!(line(&stack, &company.id).await["state"], "erased");
-}
-
-/// Somebody is at Intuit's page while the host app deletes the company, and says yes there afterwards.
-#[tokio::test]
-async fn whoever_comes_back_from_intuit_after_the_erasure_leaves_nothing() {
-    let (stack, _shared) = Stack::shared().await;
-    let company = stack.company("empty").await;
-    let mut visitor = Visitor::default();
-    let back = callback(&stack, &company, &mut visitor).await;
-    let requested = stack.sandbox().now().await;
-    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
-    look_again(&stack, &company.id).await;
-    assert_eq!(line(&stack, &company.id).await["state"], "erased");
-
-    let page = visitor.open(&stack, &back).await;
-    assert!(page.status >= 400, "{} {}", page.status, page.text);
-    assert_eq!(outside::exchanges(&stack, &company.realm).await, 0, "the code is not used");
-    assert_eq!(left(&stack, &company.id).await, Vec::<String>::new());
-}
-
-/// The link is from before, and it is opened while the erasure runs, which may have passed the place where
-/// a connection would be.
-#[tokio::test]
-async fn whoever_comes_back_from_intuit_during_the_erasure_leaves_nothing() {
-    let (stack, _shared) = Stack::shared().await;
-    let company = stack.company("empty").await;
-    let mut visitor = Visitor::default();
-    let link = outside::link(&stack, &company.admin, &company.id).await;
-    let requested = stack.sandbox().now().await;
-    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
-    let consent = outside::to_intuit(&stack, &mut visitor, &link).await;
-    let back = outside::grant(&stack, &mut visitor, &consent, &company.realm).await;
-    assert_eq!(line(&stack, &company.id).await["state"], "erasing");
-
-    let page = visitor.open(&stack, &back).await;
-    assert!(page.status >= 400, "{} {}", page.status, page.text);
-    assert_eq!(outside::exchanges(&stack, &company.realm).await, 0, "the code is not used");
-    assert_eq!(left(&stack, &company.id).await, Vec::<String>::new());
-    look_again(&stack, &company.id).await;
-}
-
-/// Only a connection that is made says that the company lives on; an attempt does not.
-#[tokio::test]
-async fn a_confirmation_that_fails_does_not_outdate_a_deletion_on_its_way() {
-    let (stack, _shared) = Stack::shared().await;
-    let company = stack.company("empty").await;
-    let requested = stack.sandbox().now().await;
-    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
-    look_again(&stack, &company.id).await;
-    let mut visitor = Visitor::default();
-    let back = callback(&stack, &company, &mut visitor).await;
-    assert!(visitor.open(&stack, &back).await.status < 400);
-    let deletion = stack.sandbox().now().await;
-    // Somebody else connects that QuickBooks company before this one is confirmed.
-    let guard = json!({ "id": { "S": format!("realm#sandbox#{}", company.realm) } });
-    stack.set("Connections", &guard, "company", &json!({ "S": "somebody-else" })).await;
-    let confirmed = outside::confirm(&stack, &company.admin, &company.id).await;
-    outside::problem(&confirmed, 409, "realm-taken");
-    assert_eq!(line(&stack, &company.id).await.get("againAt"), None);
-
-    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, deletion)])).await;
-    assert_eq!(line(&stack, &company.id).await["state"], "erasing");
-    look_again(&stack, &company.id).await;
-    assert_eq!(left(&stack, &company.id).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -263,3 +263,36 @@ async fn a_lost_answer_or_a_failed_store_is_tried_again() {
     stack.control().clear_rules().await;
     stack.exactly_once(&company, &cards).await;
 }
+
+/// Lambda would end the process, and the tokens with it, when the request takes longer than the function may.
+#[tokio::test]
+#[ignore = "long: a function's whole time is used up"]
+async fn tokens_that_cannot_be_stored_outlive_the_request_that_brought_them() {
+    let (stack, _alone) = Stack::alone().await;
+    let company = stack.crew().await;
+    stack.let_others_rest(&[]).await;
+    stack.sandbox().advance(ROTATES).await;
+    let before = stack.token_calls(&company).await;
+    let away = json!({
+        "function": "connection", "action": "secretsmanager:PutSecretValue", "calls": 1000,
+    });
+    stack.control().refuse(&away).await;
+    let body = json!({ "companyId": company.id });
+    let answer = stack.post(&company.admin, "/test-connection", &body).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.json()["code"], "temporarily-unavailable");
+    let row = stack.connection_row(&company).await;
+    assert_eq!(row["lastRefreshResult"], "Secrets Manager does not store the new tokens");
+    stack.control().clear_rules().await;
+
+    // The request's place in the company's share is free again after 35 s.
+    stack.sandbox().advance(36).await;
+    eventually("the connection to work", SOON, async || {
+        let answer = stack.post(&company.admin, "/test-connection", &body).await;
+        (answer.status == 200 && answer.json()["connected"] == true).then_some(())
+    })
+    .await;
+    let after = stack.token_calls(&company).await;
+    let asked = (after.refresh - before.refresh, after.refused - before.refused, after.concurrent);
+    assert_eq!(asked, (1, 0, 0), "Intuit was asked once");
+}
