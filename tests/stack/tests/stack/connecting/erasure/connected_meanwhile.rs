@@ -1,6 +1,7 @@
 //! Somebody connects a company while it is deleted, or right after.
 
 use serde_json::json;
+use stack_tests::stack::company::Company;
 use stack_tests::stack::{Stack, eventually};
 
 use super::super::access::tested;
@@ -46,17 +47,23 @@ async fn whoever_comes_back_from_intuit_during_the_erasure_leaves_nothing() {
     look_again(&stack, &company.id).await;
 }
 
+/// A company that was erased, and is being connected again: its admin has yet to confirm.
+async fn erased_and_waiting(stack: &Stack) -> Company {
+    let company = stack.company("empty").await;
+    let requested = stack.sandbox().now().await;
+    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
+    look_again(stack, &company.id).await;
+    let mut visitor = Visitor::default();
+    let back = callback(stack, &company, &mut visitor).await;
+    assert!(visitor.open(stack, &back).await.status < 400);
+    company
+}
+
 /// Only a connection that is made says that the company lives on; an attempt does not.
 #[tokio::test]
 async fn a_confirmation_that_fails_does_not_outdate_a_deletion_on_its_way() {
     let (stack, _shared) = Stack::shared().await;
-    let company = stack.company("empty").await;
-    let requested = stack.sandbox().now().await;
-    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
-    look_again(&stack, &company.id).await;
-    let mut visitor = Visitor::default();
-    let back = callback(&stack, &company, &mut visitor).await;
-    assert!(visitor.open(&stack, &back).await.status < 400);
+    let company = erased_and_waiting(&stack).await;
     let deletion = stack.sandbox().now().await;
     // Somebody else connects that QuickBooks company before this one is confirmed.
     let guard = json!({ "id": { "S": format!("realm#sandbox#{}", company.realm) } });
@@ -75,13 +82,7 @@ async fn a_confirmation_that_fails_does_not_outdate_a_deletion_on_its_way() {
 #[tokio::test]
 async fn a_late_deletion_that_a_confirmation_overtakes_erases_nothing() {
     let (stack, _alone) = Stack::alone().await;
-    let company = stack.company("empty").await;
-    let requested = stack.sandbox().now().await;
-    stack.invoke("company-erasure", &messages(&[deleted_at(&company.id, requested)])).await;
-    look_again(&stack, &company.id).await;
-    let mut visitor = Visitor::default();
-    let back = callback(&stack, &company, &mut visitor).await;
-    assert!(visitor.open(&stack, &back).await.status < 400);
+    let company = erased_and_waiting(&stack).await;
 
     let late = messages(&[deleted_at(&company.id, stack.sandbox().now().await)]);
     let slow = json!({
